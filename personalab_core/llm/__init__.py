@@ -1,0 +1,34 @@
+"""Reach a generation provider, whichever it is, through one small protocol.
+
+Good means: normalised answers, errors from one tree, seeds and time limits handed
+in, and no secret or picture in any message. Vendor packages are imported by the
+factory only when that vendor is asked for.
+"""
+
+from personalab_core.llm.client import (
+    ImagePart,
+    LLMClient,
+    LLMImageResponse,
+    LLMTextResponse,
+    LLMVideoResponse,
+    Part,
+    Seedable,
+    Source,
+    Usage,
+)
+from personalab_core.llm.factory import RoutingClient, create_client, provider_of
+
+__all__ = [
+    "ImagePart",
+    "LLMClient",
+    "LLMImageResponse",
+    "LLMTextResponse",
+    "LLMVideoResponse",
+    "Part",
+    "RoutingClient",
+    "Seedable",
+    "Source",
+    "Usage",
+    "create_client",
+    "provider_of",
+]

@@ -1,0 +1,146 @@
+"""What a provider looks like from inside: six methods and three normalised answers.
+
+A policy block or an empty answer is not an exception: the answer then has no media
+and says why in ``block_reason`` or ``finish_reason``. Exceptions are those of
+:mod:`personalab_core.errors` (``LLMError`` and below), whatever the vendor raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+from personalab_core.schemas import Cost
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePart:
+    """A picture that goes into a request.
+
+    Attributes:
+        data: Encoded bytes exactly as they are on disk (PNG, JPEG or WebP).
+        mime_type: Such as ``image/png``.
+        role: What the picture is for; ``identity_reference`` is the anchor.
+    """
+
+    data: bytes = field(repr=False)
+    mime_type: str = "image/png"
+    role: Literal["identity_reference", "style_reference", "input"] = "identity_reference"
+
+
+Part = str | ImagePart
+"""One element of a multimodal request: text, or a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call consumed, as far as the provider says; ``None`` means it does not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    n_images: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A web page that a grounded answer rests on."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LLMTextResponse:
+    """Structured text. ``parsed`` is the decoded JSON, ``text`` the raw answer."""
+
+    parsed: Any = None
+    text: str = field(default="", repr=False)
+    sources: tuple[Source, ...] = ()
+    block_reason: str | None = None
+    finish_reason: str | None = None
+    request_id: str | None = None
+    model_version: str | None = None
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LLMImageResponse:
+    """Pictures, encoded. ``images`` is empty when the provider blocked or sent nothing."""
+
+    images: Sequence[bytes] = field(default=(), repr=False)
+    block_reason: str | None = None
+    finish_reason: str | None = None
+    request_id: str | None = None
+    model_version: str | None = None
+    seed: int | None = None
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LLMVideoResponse:
+    """One video, encoded (mp4). ``operation_name`` is the provider's id of the long operation."""
+
+    video_data: bytes | None = field(default=None, repr=False)
+    operation_name: str | None = None
+    block_reason: str | None = None
+    finish_reason: str | None = None
+    request_id: str | None = None
+    model_version: str | None = None
+    seed: int | None = None
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+
+
+@runtime_checkable
+class LLMClient(Protocol):
+    """A generation backend. Implement these six methods and nothing else.
+
+    ``parts`` mixes prompt text and pictures (:data:`Part`). ``aspect_ratio`` is ``"W:H"``.
+    """
+
+    def generate_text_json(
+        self,
+        *,
+        system_instruction: str,
+        user_prompt: str,
+        schema: Mapping[str, Any] | None,
+        use_search: bool,
+        model_name: str,
+    ) -> LLMTextResponse: ...
+
+    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse: ...
+
+    def generate_video(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> LLMVideoResponse: ...
+
+    async def generate_text_json_async(
+        self,
+        *,
+        system_instruction: str,
+        user_prompt: str,
+        schema: Mapping[str, Any] | None,
+        use_search: bool,
+        model_name: str,
+    ) -> LLMTextResponse: ...
+
+    async def generate_image_async(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str
+    ) -> LLMImageResponse: ...
+
+    async def generate_video_async(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> LLMVideoResponse: ...
+
+
+@runtime_checkable
+class Seedable(Protocol):
+    """Optional: a client whose randomness can be fixed for the next calls."""
+
+    def with_seed(self, seed: int) -> Self:
+        """Return a client that behaves the same for the same seed and request."""
+        ...

@@ -1,0 +1,68 @@
+"""Contracts for everything that crosses a border: file, JSONL line, process, vendor.
+
+Good means: frozen, closed (unknown fields are refused), units in the names, and
+``None`` for what was not measured.
+"""
+
+from personalab_core.schemas.character import Character
+from personalab_core.schemas.contract import Contract
+from personalab_core.schemas.decisions import AssetOutcome, Decision, PolicyVerdict, PromptPatch, Reason
+from personalab_core.schemas.evaluation import (
+    CandidateResult,
+    EmbeddingScore,
+    EvaluationResult,
+    EvaluatorInfo,
+    FaceSummary,
+    FrameSize,
+    GeometricScore,
+    MeasurementStatus,
+    RatioScore,
+)
+from personalab_core.schemas.prompts import Framing, ImagePrompt, VideoPrompt
+from personalab_core.schemas.records import (
+    SCHEMA_VERSION,
+    AnchorRecord,
+    AttemptRecord,
+    Cost,
+    DriftRecord,
+    GenerationContext,
+    Record,
+    RegistryRecord,
+    Scores,
+    Timings,
+)
+from personalab_core.schemas.slugs import check_slug, slugify
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AnchorRecord",
+    "AssetOutcome",
+    "AttemptRecord",
+    "CandidateResult",
+    "Character",
+    "Contract",
+    "Cost",
+    "Decision",
+    "DriftRecord",
+    "EmbeddingScore",
+    "EvaluationResult",
+    "EvaluatorInfo",
+    "FaceSummary",
+    "FrameSize",
+    "Framing",
+    "GenerationContext",
+    "GeometricScore",
+    "ImagePrompt",
+    "MeasurementStatus",
+    "PolicyVerdict",
+    "PromptPatch",
+    "RatioScore",
+    "Reason",
+    "Record",
+    "RegistryRecord",
+    "Scores",
+    "Timings",
+    "VideoPrompt",
+    "check_slug",
+    "slugify",
+]

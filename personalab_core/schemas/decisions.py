@@ -1,0 +1,63 @@
+"""What was decided about an attempt, and for which reason."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from personalab_core.schemas.contract import Contract
+
+
+class Decision(StrEnum):
+    """The policy's verdict on one attempt."""
+
+    ACCEPT = "accept"
+    RETRY = "retry"
+    REJECT_FINAL = "reject_final"
+    UNMEASURED = "unmeasured"
+    """Nothing could measure it (no evaluator): neither accepted nor retried."""
+
+
+class Reason(StrEnum):
+    """Why an attempt was not accepted; chooses the prompt patch of the next one."""
+
+    NONE = "none"
+    IDENTITY_LOW = "identity_low"
+    GEOMETRY_OFF = "geometry_off"
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    FACE_TOO_SMALL = "face_too_small"
+    TURNED_AWAY = "turned_away"
+    UNREADABLE = "unreadable"
+    BLOCKED = "blocked"
+    EMPTY_ANSWER = "empty_answer"
+    PROVIDER_ERROR = "provider_error"
+    NO_EVALUATOR = "no_evaluator"
+
+
+class PolicyVerdict(Contract):
+    """Decision, machine-readable reason, and the sentence a person reads."""
+
+    decision: Decision
+    reason: Reason
+    sentence: str
+
+
+class PromptPatch(Contract):
+    """Text added to the prompt of a retry. ``level`` starts at 1 and escalates."""
+
+    reason: Reason
+    level: int
+    text: str
+
+
+class AssetOutcome(StrEnum):
+    """How the attempts for one asset ended."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
+    """Every allowed attempt asked for a retry."""
+    UNMEASURED = "unmeasured"
+    FAILED = "failed"
+    """The provider failed for good (after transport retries)."""
+    CANCELLED = "cancelled"

@@ -1,0 +1,185 @@
+"""The lines of every JSONL file in the workspace: the system of record.
+
+Each line is one of these models. ``sequence_number``, ``previous_hash`` and
+``record_hash`` are filled in by the writer; a record that has not been written yet
+carries ``None`` there.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from personalab_core.schemas.contract import Contract
+from personalab_core.schemas.decisions import AssetOutcome, Decision, PromptPatch, Reason
+from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, FrameSize, MeasurementStatus
+from personalab_core.schemas.prompts import Framing
+
+SCHEMA_VERSION = 1
+
+
+class Record(Contract):
+    """What every line has: schema version, place in the chain, time (UTC)."""
+
+    schema_version: Literal[1] = 1
+    kind: str
+    sequence_number: int | None = None
+    previous_hash: str | None = None
+    record_hash: str | None = None
+    timestamp: AwareDatetime
+
+
+class Scores(Contract):
+    """The numbers of one attempt; ``None`` means not measured, never zero."""
+
+    composite: float | None = None
+    cosine_similarity: float | None = None
+    euclidean_distance: float | None = None
+    geometric_error: float | None = None
+
+
+class Timings(Contract):
+    """Wall-clock seconds of the parts of one attempt."""
+
+    generate_s: float | None = None
+    transport_wait_s: float | None = None
+    measure_s: float | None = None
+    store_s: float | None = None
+
+
+class GenerationContext(Contract):
+    """Everything that decided what an attempt could look like, so that nothing is guessed later."""
+
+    provider: str
+    model: str
+    profile: str
+    simulated: bool
+    seed: int | None = None
+    aspect_ratio: str | None = None
+    config_hash: str
+    package_version: str
+    job_id: str | None = None
+
+
+class Cost(Contract):
+    """Price of a call in US dollars; ``amount_usd`` is ``None`` when the price is unknown."""
+
+    amount_usd: float | None = None
+    source: str = "unknown"
+    possibly_paid: bool = False
+
+
+class AttemptRecord(Record):
+    """One provider call, one measurement, one decision."""
+
+    kind: Literal["attempt"] = "attempt"
+    attempt_id: str
+    asset_id: str
+    persona: str
+    attempt: int = Field(ge=1)
+    max_attempts: int = Field(ge=1)
+    final: bool
+    """True if no further attempt follows for this asset."""
+    outcome: AssetOutcome | None = None
+    """How the asset ended; set on the final attempt only."""
+    context: GenerationContext
+    scenario: str | None = None
+    prompt: str
+    prompt_hash: str
+    template_hash: str | None = None
+    patches: tuple[PromptPatch, ...] = ()
+    requested_framing: Framing | None = None
+    anchor_path: str | None = None
+    anchor_sha256: str | None = None
+    image_path: str | None = None
+    """Relative to the workspace output folder, POSIX separators; ``None`` if no image came."""
+    image_sha256: str | None = None
+    thumbnail_path: str | None = None
+    status: MeasurementStatus | None = None
+    """``None`` when there was no picture to measure."""
+    scores: Scores = Scores()
+    decision: Decision
+    reason: Reason
+    sentence: str
+    evaluator: EvaluatorInfo | None = None
+    measurement: CandidateResult | None = None
+    embedding_row: int | None = None
+    """Row in the persona's embedding file of this evaluator and pack."""
+    accept_threshold: float | None = None
+    retry_threshold: float | None = None
+    policy_mode: str | None = None
+    error: str | None = None
+    """Class and safe message of a provider failure."""
+    transport_tries: int = 1
+    request_id: str | None = None
+    timings: Timings = Timings()
+    cost: Cost = Cost()
+
+
+class DriftRecord(Record):
+    """One measured picture on a persona's timeline (spec: score, embedding, geometry, decision, time)."""
+
+    kind: Literal["drift"] = "drift"
+    persona: str
+    attempt_id: str
+    composite_score: float
+    embedding_similarity: float
+    geometric_error: float | None
+    decision: Decision
+    provider: str
+    model: str
+    simulated: bool
+    requested_framing: Framing | None = None
+    frame_size: FrameSize
+    face_size_fraction: float
+    patch_level: int = 0
+    evaluator: str
+    pack_hash: str
+    anchor_sha256: str | None = None
+    source: Literal["generated", "imported"] = "generated"
+    picture_date: AwareDatetime | None = None
+    """For imported pictures: the picture's own date; ``timestamp`` is when it was added."""
+
+
+class AnchorRecord(Record):
+    """An anchor candidate made, or an anchor selected, replaced or uploaded."""
+
+    kind: Literal["anchor_candidate", "anchor_selected"]
+    persona: str
+    anchor_kind: Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
+    path: str
+    """Relative to the references folder."""
+    image_sha256: str
+    thumbnail_path: str | None = None
+    strategy: str | None = None
+    chosen_by: Literal["automatic", "person"] | None = None
+    why: str = ""
+    candidates: tuple[str, ...] = ()
+    similarity_matrix: tuple[tuple[float | None, ...], ...] = ()
+    """Pairwise cosine similarity of ``candidates``; ``None`` where one was not measurable."""
+    central_similarity: tuple[float | None, ...] = ()
+    evaluator: EvaluatorInfo | None = None
+    context: GenerationContext | None = None
+    prompt: str | None = None
+    status: MeasurementStatus | None = None
+    reason: str = ""
+
+
+class RegistryRecord(Record):
+    """One accepted asset."""
+
+    kind: Literal["asset"] = "asset"
+    persona: str
+    asset_id: str
+    attempt_id: str
+    image_path: str
+    image_sha256: str
+    thumbnail_path: str | None = None
+    composite_score: float | None
+    attempts: int
+    simulated: bool
+    evaluator: str | None = None
+    pack_hash: str | None = None
+
+
