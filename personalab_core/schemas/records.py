@@ -181,5 +181,3 @@ class RegistryRecord(Record):
     simulated: bool
     evaluator: str | None = None
     pack_hash: str | None = None
-
-

@@ -1,0 +1,61 @@
+"""Sharpness is a ratio to the anchor, and blur lowers it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personalab_core.errors import InputError
+from personalab_core.quality import SharpnessEvaluator, laplacian_variance
+
+
+def checkerboard(height: int = 96, width: int = 64, square: int = 4) -> np.ndarray:
+    rows, columns = np.indices((height, width)) // square
+    return np.repeat((((rows + columns) % 2) * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_a_single_bright_pixel_by_hand() -> None:
+    """The 3x3 Laplacian of one pixel of 1 is -4 there and 1 at its four neighbours."""
+    image = np.zeros((5, 5), np.uint8)
+    image[2, 2] = 1
+    response = np.zeros((5, 5))
+    response[2, 2] = -4
+    response[1, 2] = response[3, 2] = response[2, 1] = response[2, 3] = 1
+    assert laplacian_variance(image) == pytest.approx(response.var())
+
+
+def test_a_picture_is_as_sharp_as_itself() -> None:
+    board = checkerboard()
+    (result,) = SharpnessEvaluator().evaluate([board], anchor=board)
+    assert result.sharpness_ratio == pytest.approx(1.0)
+    assert result.sharp_enough
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.6, 2.0), st.floats(1.2, 2.0))
+def test_more_blur_is_never_sharper(sigma: float, factor: float) -> None:
+    board = checkerboard(square=8)
+    little = cv2.GaussianBlur(board, (0, 0), sigma)
+    more = cv2.GaussianBlur(board, (0, 0), sigma * factor)
+    assert laplacian_variance(more) < laplacian_variance(little) < laplacian_variance(board)
+
+
+def test_scale_is_taken_out_before_comparing() -> None:
+    """The same picture at twice the size, non-square, is about as sharp as the anchor."""
+    anchor = cv2.GaussianBlur(checkerboard(120, 80, 20), (0, 0), 2)
+    double = cv2.resize(anchor, (160, 240), interpolation=cv2.INTER_LINEAR)
+    (result,) = SharpnessEvaluator().evaluate([double], anchor=anchor)
+    assert result.sharpness_ratio == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_flat_anchor_has_no_ratio() -> None:
+    with pytest.raises(InputError, match="flat"):
+        SharpnessEvaluator().evaluate([checkerboard()], anchor=np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_float_frame_is_refused_in_one_sentence() -> None:
+    with pytest.raises(InputError, match=r"uint8 of shape .* got float32"):
+        laplacian_variance(np.zeros((4, 4, 3), np.float32))  # type: ignore[arg-type]
