@@ -1,0 +1,1 @@
+"""What the pages share: loaders, state, notices, charts and the inline components."""
