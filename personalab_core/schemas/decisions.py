@@ -32,6 +32,10 @@ class Reason(StrEnum):
     EMPTY_ANSWER = "empty_answer"
     PROVIDER_ERROR = "provider_error"
     NO_EVALUATOR = "no_evaluator"
+    LOCAL_ERROR = "local_error"
+    """This machine failed while measuring or storing: the disk is full, an evaluator broke."""
+    CANCELLED = "cancelled"
+    """A person stopped the attempt."""
 
 
 class PolicyVerdict(Contract):

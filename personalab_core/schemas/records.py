@@ -84,6 +84,8 @@ class AttemptRecord(Record):
     outcome: AssetOutcome | None = None
     """How the asset ended; set on the final attempt only."""
     context: GenerationContext
+    asset_seed: int | None = None
+    """Seed of the whole asset; ``context.seed``, that of this attempt, is derived from it."""
     scenario: str | None = None
     prompt: str
     prompt_hash: str
@@ -91,6 +93,7 @@ class AttemptRecord(Record):
     patches: tuple[PromptPatch, ...] = ()
     requested_framing: Framing | None = None
     anchor_path: str | None = None
+    """Relative to the references folder, POSIX separators."""
     anchor_sha256: str | None = None
     image_path: str | None = None
     """Relative to the workspace output folder, POSIX separators; ``None`` if no image came."""
