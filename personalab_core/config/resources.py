@@ -42,4 +42,6 @@ def dashboard_root() -> Path:
     for candidate in (_PACKAGE / "_dashboard", _PACKAGE.parent):
         if (candidate / "app.py").is_file() and (candidate / "pages").is_dir():
             return candidate
-    raise ConfigError(f"The dashboard's files are missing (looked beside and inside {_PACKAGE}). Reinstall the package.")
+    raise ConfigError(
+        f"The dashboard's files are missing (looked beside and inside {_PACKAGE}). Reinstall the package."
+    )

@@ -1,0 +1,209 @@
+"""Every setting with its type and range. The default values are in ``data/config/defaults.yml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from personalab_core.config.section import OpenSection, Section
+
+ProfileName = Literal["simulated", "default"]
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(min_length=1)]
+AspectRatio = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}:[1-9]\d{0,3}$")]
+
+
+class ModelSettings(Section):
+    """Which provider and which of its models serve one modality."""
+
+    provider: Name
+    model_name: Name
+
+
+class ModelsSettings(Section):
+    """One model per modality."""
+
+    text: ModelSettings
+    image: ModelSettings
+    video: ModelSettings
+
+
+class ImageSettings(Section):
+    """Shape of generated pictures; ``provider`` is the row of limits that applies."""
+
+    provider: Name
+    aspect_ratio: AspectRatio
+
+
+class VideoSettings(Section):
+    """Shape of generated videos; ``provider`` is the row of limits that applies."""
+
+    provider: Name
+    aspect_ratio: AspectRatio
+    resolution: Name
+
+
+class GenerationSettings(Section):
+    """What is asked of the providers."""
+
+    image: ImageSettings
+    video: VideoSettings
+
+
+class PathsSettings(Section):
+    """Where the workspace's folders are; absolute."""
+
+    output: Path
+    references: Path
+    prompts: Path
+    personas: Path
+    jobs: Path
+
+
+class EmbeddingSettings(Section):
+    """The recogniser: backend, model pack, cosine similarity floor."""
+
+    backend: Literal["arcface", "dlib", "stub"]
+    model_name: Name
+    similarity_threshold: Fraction
+
+
+class GeometricSettings(Section):
+    """The landmark comparison; the threshold is the base of the adaptive one."""
+
+    enabled: bool
+    max_normalized_error: Fraction
+
+
+class WeightsSettings(Section):
+    """Shares of the composite score; they are normalised to sum 1 where they are used."""
+
+    embedding: NonNegative
+    geometric: NonNegative
+
+    @model_validator(mode="after")
+    def _not_both_zero(self) -> Self:
+        if self.embedding + self.geometric <= 0:
+            raise ValueError("at least one weight must be above 0")
+        return self
+
+
+class ScoringSettings(Section):
+    """How the composite score is formed and judged."""
+
+    weights: WeightsSettings
+    accept_threshold: Fraction
+    retry_threshold: Fraction
+    policy_mode: Literal["composite_only", "strict"]
+
+    @model_validator(mode="after")
+    def _thresholds_in_order(self) -> Self:
+        if self.retry_threshold > self.accept_threshold:
+            raise ValueError(
+                f"retry_threshold ({self.retry_threshold}) must not be above accept_threshold ({self.accept_threshold})"
+            )
+        return self
+
+
+class AttemptsSettings(Section):
+    """How often one asset is tried."""
+
+    max_attempts: Count
+
+
+class DriftSettings(Section):
+    """The timeline of every persona."""
+
+    enabled: bool
+    log_dir: Path
+
+
+class SharpnessSettings(Section):
+    """Frame Laplacian variance over the anchor's."""
+
+    min_ratio: NonNegative
+
+
+class IlluminationSettings(Section):
+    """Histogram distance of neighbouring frames."""
+
+    max_histogram_distance: NonNegative
+    method: Literal["bhattacharyya", "chi_squared", "correlation"]
+
+
+class PostProcessingSettings(Section):
+    """When sharpening may be recommended."""
+
+    auto_sharpen: bool
+    auto_super_res: bool
+    max_embedding_std: NonNegative
+    max_geometric_variance: NonNegative
+
+
+class QualitySettings(Section):
+    """Visual quality; advisory, apart from identity."""
+
+    enabled: bool
+    sharpness: SharpnessSettings
+    illumination: IlluminationSettings
+    post_processing: PostProcessingSettings
+
+
+class EvaluationSettings(Section):
+    """How candidates are measured and judged."""
+
+    embedding: EmbeddingSettings
+    geometric: GeometricSettings
+    scoring: ScoringSettings
+    retry: AttemptsSettings
+    drift: DriftSettings
+    quality: QualitySettings
+
+
+class ProviderLimits(OpenSection):
+    """Calls in flight at a time, per provider; ``default`` serves the names not listed."""
+
+    __pydantic_extra__: dict[str, Count]
+    default: Count
+
+
+class RateLimits(OpenSection):
+    """Requests per second, per provider; ``default`` serves the names not listed."""
+
+    __pydantic_extra__: dict[str, Positive]
+    default: Positive
+
+
+class TransportRetrySettings(Section):
+    """Waiting between tries of one call: ``backoff_base * backoff_factor ** n`` seconds, at most ``backoff_max``."""
+
+    max_retries: Annotated[int, Field(ge=0)]
+    backoff_base: NonNegative
+    backoff_max: NonNegative
+    backoff_factor: Annotated[float, Field(ge=1)]
+
+
+class RuntimeSettings(Section):
+    """How many things happen at a time."""
+
+    max_concurrent_jobs: Count
+    eval_pool_workers: Count
+    provider_limits: ProviderLimits
+    rate_limits: RateLimits
+    retry: TransportRetrySettings
+
+
+class Settings(Section):
+    """All sections."""
+
+    models: ModelsSettings
+    generation: GenerationSettings
+    paths: PathsSettings
+    evaluation: EvaluationSettings
+    runtime: RuntimeSettings
