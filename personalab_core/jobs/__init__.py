@@ -1,0 +1,28 @@
+"""Durable jobs: a row in a database is the truth, a detached process does the work.
+
+Good means: nobody's page, tab or server owns a job; a killed worker is noticed and
+its job resumes where it stopped; parameters are typed and never on a command line.
+"""
+
+from personalab_core.jobs.job import Job, JobState
+from personalab_core.jobs.params import (
+    DemoHistoryParams,
+    GenerateAnchorsParams,
+    GenerateImagesParams,
+    JobKind,
+    JobParams,
+    WorkspaceRef,
+)
+from personalab_core.jobs.store import JobStore
+
+__all__ = [
+    "DemoHistoryParams",
+    "GenerateAnchorsParams",
+    "GenerateImagesParams",
+    "Job",
+    "JobKind",
+    "JobParams",
+    "JobState",
+    "JobStore",
+    "WorkspaceRef",
+]

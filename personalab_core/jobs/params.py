@@ -1,0 +1,174 @@
+"""What a job is asked to do: typed, checked at submission, stored as JSON in the database."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, model_validator
+
+from personalab_core.config import Config, load_config
+from personalab_core.errors import InputError
+from personalab_core.schemas import Contract, ImagePrompt, check_slug
+
+JobKind = Literal["generate_images", "generate_anchors", "demo_history"]
+
+AnchorKind = Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
+
+
+def _slug(value: str) -> str:
+    try:
+        return check_slug(value)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+
+
+PersonaId = Annotated[str, AfterValidator(_slug)]
+
+_VARIABLES = {
+    "folder": "PERSONALAB_WORKSPACE",
+    "config_file": "PERSONALAB_CONFIG",
+    "profile": "PERSONALAB_PROFILE",
+}
+
+
+class WorkspaceRef(Contract):
+    """Which workspace and settings were asked for, so that another process loads the same.
+
+    Attributes:
+        folder: Absolute path of the workspace folder, if one was named.
+        config_file: Absolute path of the configuration file, if one was named.
+        profile: Profile that was asked for; ``None`` leaves the choice to the configuration.
+    """
+
+    folder: str | None = None
+    config_file: str | None = None
+    profile: Literal["simulated", "default"] | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return what ``PERSONALAB_WORKSPACE``, ``PERSONALAB_CONFIG`` and ``PERSONALAB_PROFILE`` say."""
+        return cls.model_validate({name: environ.get(variable) or None for name, variable in _VARIABLES.items()})
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that :meth:`from_environment` reads."""
+        values = self.model_dump()
+        return {variable: values[name] for name, variable in _VARIABLES.items() if values[name]}
+
+    def load(self, overrides: Mapping[str, Any] | None = None) -> Config:
+        """Return the settings in force there; raises what :func:`load_config` raises."""
+        return load_config(self.config_file, profile=self.profile, workspace=self.folder, overrides=overrides)
+
+
+class JobParams(Contract, ABC):
+    """What every job has. ``overrides`` are dotted configuration keys and their values."""
+
+    workspace: WorkspaceRef
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def persona_id(self) -> str | None:
+        """Persona the job belongs to, ``None`` if it belongs to several."""
+        return None
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """Short name for lists."""
+
+    @property
+    @abstractmethod
+    def n_items(self) -> int:
+        """Number of items the progress counts."""
+
+
+class GenerateImagesParams(JobParams):
+    """Generate ``n_assets`` pictures of one persona.
+
+    Either ``scenario`` (the name of a configured image scenario) or ``prompt``.
+    The seed of asset ``i`` is ``seed + i``.
+    """
+
+    persona: PersonaId
+    scenario: str | None = None
+    prompt: ImagePrompt | None = None
+    n_assets: int = Field(default=1, ge=1, le=1000)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.scenario is None) == (self.prompt is None):
+            raise ValueError("give either a scenario or a prompt")
+        return self
+
+    @property
+    def persona_id(self) -> str:
+        """The persona shown in the pictures."""
+        return self.persona
+
+    @property
+    def title(self) -> str:
+        """Such as ``4 pictures of daniperez``."""
+        return f"{self.n_assets} picture{'s' if self.n_assets > 1 else ''} of {self.persona}"
+
+    @property
+    def n_items(self) -> int:
+        """One item an asset."""
+        return self.n_assets
+
+
+class GenerateAnchorsParams(JobParams):
+    """Generate a persona's anchor candidates, select one, then derive the other kinds.
+
+    With ``select=False`` only the frontal candidates are made and a person chooses.
+    """
+
+    persona: PersonaId
+    n_candidates: int = Field(default=4, ge=1, le=24)
+    select: bool = True
+    kinds: tuple[AnchorKind, ...] = ("three_quarter", "smile", "silhouette", "natural_light")
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def persona_id(self) -> str:
+        """The persona whose anchors are made."""
+        return self.persona
+
+    @property
+    def title(self) -> str:
+        """Such as ``Anchors of daniperez``."""
+        return f"Anchors of {self.persona}"
+
+    @property
+    def n_items(self) -> int:
+        """One item a candidate, one for the choice, one a further kind."""
+        return self.n_candidates + (1 + len(self.kinds) if self.select else 0)
+
+
+class DemoHistoryParams(JobParams):
+    """Fill the example workspace. ``until`` is the moment at which its history ends."""
+
+    until: AwareDatetime
+    assets_per_history: int = Field(default=38, ge=1, le=400)
+    assets_of_new: int = Field(default=4, ge=0, le=400)
+    n_personas: int = Field(default=3, ge=1)
+    seed: int = Field(default=2026, ge=0)
+
+    @property
+    def title(self) -> str:
+        """The same for every demo."""
+        return "Example workspace"
+
+    @property
+    def n_items(self) -> int:
+        """One item a persona's anchors, one an asset."""
+        return self.n_personas + 2 * self.assets_per_history + self.assets_of_new
+
+
+PARAMS_OF: dict[JobKind, type[JobParams]] = {
+    "generate_images": GenerateImagesParams,
+    "generate_anchors": GenerateAnchorsParams,
+    "demo_history": DemoHistoryParams,
+}
