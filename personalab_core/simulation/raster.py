@@ -1,0 +1,149 @@
+"""Painter's rasteriser for grid meshes and the canvas it draws on.
+
+Quads of one grid are sorted by depth and their numbers written with `cv2.fillConvexPoly`; where several overlap, the
+nearest remains. Grid coordinates then follow from each quad's affine map, and the part's texture is fetched by
+`cv2.remap`. Meshes are composited by a depth buffer.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from personalab_core.simulation.curves import F32, FloatArray
+
+FAR = -1e8
+_SUBPIXEL_BITS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """One drawn mesh within the picture: grid coordinates (row, column), depth and coverage of each pixel."""
+
+    x0: int
+    y0: int
+    column: FloatArray
+    row: FloatArray
+    depth: FloatArray
+    covered: NDArray[np.bool_]
+
+
+def _corners(a: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    return a[:-1, :-1], a[:-1, 1:], a[1:, 1:], a[1:, :-1]
+
+
+def rasterise(sx: FloatArray, sy: FloatArray, depth: FloatArray, width: int, height: int, *, back: bool = False) -> Patch | None:
+    """Draw a grid mesh given in pixels (h, w); None when nothing of it is visible.
+
+    Args:
+        sx: Column of each vertex in pixels (pixel centres at .5).
+        sy: Row of each vertex in pixels.
+        depth: Larger is nearer.
+        width: Picture width.
+        height: Picture height.
+        back: Draw the faces seen from behind instead of those seen from the front.
+    """
+    x0, y0 = max(0, int(np.floor(sx.min())) - 1), max(0, int(np.floor(sy.min())) - 1)
+    x1, y1 = min(width, int(np.ceil(sx.max())) + 2), min(height, int(np.ceil(sy.max())) + 2)
+    if x1 - x0 <= 1 or y1 - y0 <= 1:
+        return None
+    xs, ys = _corners(sx - F32(x0 + 0.5)), _corners(sy - F32(y0 + 0.5))
+    area = (xs[2] - xs[0]) * (ys[1] - ys[3]) - (xs[1] - xs[3]) * (ys[2] - ys[0])
+    visible = area > 1e-3 if back else area < -1e-3
+    for corners, size in ((xs, x1 - x0), (ys, y1 - y0)):
+        visible &= (np.maximum.reduce(corners) >= 0) & (np.minimum.reduce(corners) < size)
+    rows, columns = np.nonzero(visible)
+    if len(rows) == 0:
+        return None
+    order = np.argsort(depth[rows, columns] + depth[rows + 1, columns + 1], kind="stable")
+    rows, columns = rows[order], columns[order]
+    px = np.stack([c[rows, columns] for c in xs], 1)
+    py = np.stack([c[rows, columns] for c in ys], 1)
+    pz = np.stack([c[rows, columns] for c in _corners(depth)], 1)
+    owner = np.zeros((y1 - y0, x1 - x0), np.int32)
+    polygons = np.rint(np.stack([px, py], 2) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    fill = cv2.fillConvexPoly
+    for number, polygon in enumerate(polygons, 1):
+        fill(owner, polygon, number, 8, _SUBPIXEL_BITS)
+    return _resolve(owner, px, py, pz, rows, columns, x0, y0)
+
+
+def _resolve(
+    owner: NDArray[np.int32], px: FloatArray, py: FloatArray, pz: FloatArray,
+    rows: NDArray[np.intp], columns: NDArray[np.intp], x0: int, y0: int,
+) -> Patch:  # fmt: skip
+    """From quad numbers to grid coordinates and depth, by each quad's mean affine map."""
+    h, w = owner.shape
+    pixels = np.flatnonzero(owner)
+    quad = np.take(owner.ravel(), pixels) - 1
+    ux, uy = px[:, 1] + px[:, 2] - px[:, 0] - px[:, 3], py[:, 1] + py[:, 2] - py[:, 0] - py[:, 3]
+    vx, vy = px[:, 3] + px[:, 2] - px[:, 0] - px[:, 1], py[:, 3] + py[:, 2] - py[:, 0] - py[:, 1]
+    det = ux * vy - uy * vx
+    inverse = 2 / np.where(np.abs(det) < 4e-3, np.copysign(F32(4e-3), det), det)
+    cx, cy = px.mean(1), py.mean(1)
+    table = np.stack(
+        [cx, cy, vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
+         pz.mean(1), (pz[:, 1] + pz[:, 2] - pz[:, 0] - pz[:, 3]) / 2, (pz[:, 3] + pz[:, 2] - pz[:, 0] - pz[:, 1]) / 2],
+    ).astype(F32)  # fmt: skip
+    dx = (pixels % w).astype(F32) - np.take(table[0], quad)
+    dy = (pixels // w).astype(F32) - np.take(table[1], quad)
+    u = np.clip(np.take(table[2], quad) * dx + np.take(table[3], quad) * dy, -0.6, 0.6)
+    v = np.clip(np.take(table[4], quad) * dx + np.take(table[5], quad) * dy, -0.6, 0.6)
+    column, row, depth = np.zeros(h * w, F32), np.zeros(h * w, F32), np.full(h * w, FAR, F32)
+    column[pixels] = np.take(columns.astype(F32), quad) + u + F32(0.5)
+    row[pixels] = np.take(rows.astype(F32), quad) + v + F32(0.5)
+    depth[pixels] = np.take(table[6], quad) + u * np.take(table[7], quad) + v * np.take(table[8], quad)
+    return Patch(x0, y0, column.reshape(h, w), row.reshape(h, w), depth.reshape(h, w), owner > 0)
+
+
+class Canvas:
+    """A uint8 RGB picture with a depth buffer (larger is nearer, `FAR` where nothing was drawn)."""
+
+    def __init__(self, background: NDArray[np.uint8]) -> None:
+        self.image = background
+        self.depth = np.full(background.shape[:2], FAR, F32)
+
+    def draw(
+        self,
+        sx: FloatArray,
+        sy: FloatArray,
+        depth: FloatArray,
+        texture: NDArray[np.uint8],
+        *,
+        step: int = 1,
+        alpha: FloatArray | None = None,
+        back: bool = False,
+        bias: float = 0.0,
+        feather: bool = True,
+    ) -> None:
+        """Composite one mesh.
+
+        Args:
+            sx: Vertex columns in pixels, taken every `step`-th texel of the texture's grid.
+            sy: Vertex rows in pixels.
+            depth: Vertex depths in centimetres.
+            texture: uint8 RGB on the full grid.
+            step: Texels per mesh cell.
+            alpha: Opacity on the full grid.
+            back: Draw back faces.
+            bias: Centimetres by which the mesh is favoured in the depth test.
+            feather: Soften the outline by one pixel.
+        """
+        height, width = self.depth.shape
+        patch = rasterise(sx, sy, depth, width, height, back=back)
+        if patch is None:
+            return
+        h, w = patch.depth.shape
+        window = (slice(patch.y0, patch.y0 + h), slice(patch.x0, patch.x0 + w))
+        u, v = patch.column * F32(step), patch.row * F32(step)
+        weight = patch.covered.astype(F32)
+        if feather:
+            soft = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_REPLICATE) * 2 - 1
+            weight *= np.clip(soft, 0, 1)
+        if alpha is not None:
+            weight *= cv2.remap(alpha, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        weight *= patch.depth + F32(bias) > self.depth[window]
+        colour = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        self.image[window] = cv2.blendLinear(colour, np.ascontiguousarray(self.image[window]), weight, 1 - weight)
+        np.copyto(self.depth[window], patch.depth, where=weight > 0.5)

@@ -1,0 +1,313 @@
+"""From persons and scenes to a picture with its ground truth."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from personalab_core.simulation.background import paint_background
+from personalab_core.simulation.body import FLOOR_Y_CM, BodyPart, build_body
+from personalab_core.simulation.curves import F32, FloatArray, rotation
+from personalab_core.simulation.ears import Ear, build_ear
+from personalab_core.simulation.hair import Hair, build_hair, hair_line, length_of, paint_hair
+from personalab_core.simulation.head import Head, PosedHead, build_head, pose_head
+from personalab_core.simulation.identity import SimulatedIdentity, Style
+from personalab_core.simulation.light import Light, build_light
+from personalab_core.simulation.post import cast_shadows, finish
+from personalab_core.simulation.raster import Canvas
+from personalab_core.simulation.scene import Scene
+from personalab_core.simulation.skin import Skin, build_skin, paint_head
+from personalab_core.simulation.truth import TURNED_AWAY_DEG, FaceTruth, find_visible, locate_landmarks, occlusion_of
+
+RENDERER_VERSION = 1
+"""Rises whenever pixels, geometry or ground truth change; part of every file and cache key."""
+
+MIN_SIDE_PX, MAX_SIDE_PX = 64, 4096
+_PIVOT = np.array([0, -8.0, -2.5], F32)
+"""Where the head turns on the neck (cm)."""
+_VIEW = {"headshot": (0.0252, 0.435, 150.0), "half_body": (0.0125, 0.27, 260.0), "full_body": (0.0052, 0.115, 520.0)}
+"""Per framing: centimetre in picture heights, eye line as a fraction of the height, camera distance in cm."""
+
+Person = tuple[SimulatedIdentity, Style, Scene]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """A simulated picture.
+
+    Attributes:
+        image: (height, width, 3) uint8, BGR.
+        faces: Ground truth of every person, the subject first.
+        identity: The subject.
+        style: The subject's hair style.
+        scene: The subject's scene.
+    """
+
+    image: NDArray[np.uint8]
+    faces: tuple[FaceTruth, ...]
+    identity: SimulatedIdentity
+    style: Style
+    scene: Scene
+
+
+@dataclass(frozen=True, eq=False)
+class _Layers:
+    """What of a person can be kept between pictures."""
+
+    head: Head
+    skin: Skin
+    hair: Hair | None
+    ears: tuple[Ear, Ear]
+
+
+def _build_layers(identity: SimulatedIdentity, style: Style, size: int) -> _Layers:
+    head = build_head(identity, size)
+    columns = int(size * 0.9) | 1
+    line = hair_line(head, style, columns)
+    hairline = np.interp(head.azimuth, line.azimuth, np.maximum(line.root_y, line.end_y))
+    scalp = min(0.9, 0.30 + 1.6 * length_of(style))
+    skin = build_skin(head, style, hairline, scalp)
+    ear_size = 41 if size > 250 else 21
+    return _Layers(head, skin, build_hair(head, style, columns), (build_ear(head, -1, ear_size), build_ear(head, 1, ear_size)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Camera:
+    """Perspective from head-frame centimetres to canvas pixels."""
+
+    centre_x: float
+    centre_y: float
+    px_per_cm: float
+    distance_cm: float
+    head: FloatArray
+    body: FloatArray
+
+    def project(self, points: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Columns, rows and depths of points (..., 3) turned about the neck."""
+        turned = (points.reshape(-1, 3) - _PIVOT) @ turn.T + _PIVOT
+        scale = F32(self.px_per_cm * self.distance_cm) / (F32(self.distance_cm) - turned[:, 2])
+        shape = points.shape[:-1]
+        sx = F32(self.centre_x) + turned[:, 0] * scale
+        sy = F32(self.centre_y) - turned[:, 1] * scale
+        return sx.reshape(shape), sy.reshape(shape), turned[:, 2].reshape(shape)
+
+
+def _body_yaw(yaw_deg: float) -> float:
+    """Shoulders follow the head: a third up to 60 degrees, then almost all of it."""
+    size = abs(yaw_deg)
+    followed = 0.35 * size if size <= 60 else 21 + (size - 60) * (150 - 21) / 120
+    return math.copysign(followed, yaw_deg)
+
+
+def _aim(scene: Scene, width: int, height: int) -> _Camera:
+    scale, eye_line, distance = _VIEW[scene.framing]
+    return _Camera(
+        centre_x=width * (0.5 + scene.shift[0]),
+        centre_y=height * (eye_line + scene.shift[1]),
+        px_per_cm=height * scale * scene.zoom,
+        distance_cm=distance,
+        head=rotation(scene.yaw_deg, scene.pitch_deg, scene.roll_deg),
+        body=rotation(_body_yaw(scene.yaw_deg), 0, 0),
+    )
+
+
+def _grid_size(px_per_cm: float) -> int:
+    """Texels along the head grid for a resolution; few steps, so that cached layers are shared."""
+    for size, least in ((289, 15.0), (193, 8.5), (145, 4.5)):
+        if px_per_cm >= least:
+            return size
+    return 105
+
+
+class PortraitRenderer:
+    """Renders portraits and keeps the layers that depend on identity and style only.
+
+    Not thread-safe in the sense of shared work, but safe: layers are immutable.
+    """
+
+    def __init__(self, cache_size: int = 8) -> None:
+        """Keep the layers of up to `cache_size` persons (about 12 MB each at full size)."""
+        self._layers = lru_cache(maxsize=cache_size)(_build_layers)
+        self._bodies = lru_cache(maxsize=cache_size)(build_body)
+
+    def render(
+        self,
+        identity: SimulatedIdentity,
+        style: Style,
+        scene: Scene,
+        *,
+        width: int,
+        height: int,
+        others: Sequence[Person] = (),
+    ) -> Rendering:
+        """Draw one picture.
+
+        Args:
+            identity: The subject.
+            style: The subject's hair style.
+            scene: The subject's scene; place, light, framing and camera are taken from it.
+            width: Picture width in pixels, 64 to 4096.
+            height: Picture height in pixels, 64 to 4096.
+            others: Further persons placed beside the subject; of their scenes pose, expression and clothes count.
+
+        Returns:
+            The picture and the ground truth of all persons, the subject first.
+
+        Raises:
+            ValueError: Width or height is out of range.
+        """
+        for side in (width, height):
+            if not MIN_SIDE_PX <= side <= MAX_SIDE_PX:
+                raise ValueError(f"expected width and height within {MIN_SIDE_PX}..{MAX_SIDE_PX} px, got {width}x{height}")
+        sampling = 1.0 if height >= 700 else 1.25 if height >= 500 else 1.5
+        w, h = round(width * sampling), round(height * sampling)
+        scenes = _place(scene, [other[2] for other in others])
+        people = [(identity, style), *((other[0], other[1]) for other in others)]
+        light = build_light(scene)
+        cameras = [_aim(s, w, h) for s in scenes]
+        canvas = Canvas(self._backdrop(scenes, cameras, w, h))
+        posed = [
+            self._draw_person(canvas, who, how, s, camera, light)
+            for (who, how), s, camera in reversed(list(zip(people, scenes, cameras, strict=True)))
+        ][::-1]
+        image = cast_shadows(canvas, light, cameras[0].px_per_cm, width, height)
+        faces = tuple(
+            _truth(p, camera, s, canvas.depth, sampling) for p, camera, s in zip(posed, cameras, scenes, strict=True)
+        )
+        return Rendering(finish(image, scene), faces, identity, style, scene)
+
+    @staticmethod
+    def _backdrop(scenes: list[Scene], cameras: list[_Camera], width: int, height: int) -> NDArray[np.uint8]:
+        """The place, with a floor and contact shadows under full bodies."""
+        if scenes[0].framing != "full_body":
+            return paint_background(scenes[0], width, height)
+        camera = cameras[0]
+        wall = camera.centre_y - FLOOR_Y_CM * camera.px_per_cm * 520 / 690
+        image = paint_background(scenes[0], width, height, wall / height)
+        shade = np.zeros((height // 4, width // 4), F32)
+        for c in cameras:
+            feet = np.array([[-9.5, FLOOR_Y_CM, -1.0], [9.5, FLOOR_Y_CM, -1.0], [0.0, FLOOR_Y_CM, -3.0]], F32)
+            sx, sy, _ = c.project(feet, c.body)
+            for x, y, radius, dark in zip(sx, sy, (9.0, 9.0, 24.0), (0.75, 0.75, 0.45), strict=True):
+                axes = (max(1, int(radius * c.px_per_cm / 4)), max(1, int(radius * 0.26 * c.px_per_cm / 4)))
+                spot = np.zeros_like(shade)
+                cv2.ellipse(spot, (int(x / 4), int(y / 4)), axes, 0, 0, 360, dark, -1)
+                shade = np.maximum(shade, spot)
+        shade = cv2.GaussianBlur(shade, (0, 0), max(0.8, 1.1 * camera.px_per_cm))
+        keep = cv2.resize(1 - shade, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.convertScaleAbs(image * keep[..., None]), np.uint8)
+
+    def _draw_person(
+        self, canvas: Canvas, identity: SimulatedIdentity, style: Style, scene: Scene, camera: _Camera, light: Light
+    ) -> PosedHead:
+        size = _grid_size(camera.px_per_cm)
+        layers = self._layers(identity, style, size)
+        in_head, in_body = light.seen_from(camera.head), light.seen_from(camera.body)
+        posed = pose_head(layers.head, scene)
+        hair = layers.hair
+        painted = None if hair is None else paint_hair(hair, in_head)
+        if hair is not None and painted is not None:
+            # The shell's inside first: dark hair behind the face, which also closes gaps between shell and scalp.
+            _draw_hair(canvas, hair, painted[1], hair.inner_alpha, camera, back=True)
+        for part in self._bodies(identity, scene.framing, scene.clothes_seed, size > 250):
+            _draw_part(canvas, part, camera, in_body)
+        face = paint_head(posed, layers.skin, in_head, scene)
+        step = 4 if size > 150 else 3
+        canvas.draw(*camera.project(posed.points[::step, ::step], camera.head), face, step=step)
+        for ear in layers.ears:
+            _draw_ear(canvas, ear, camera, in_head)
+        if hair is not None and painted is not None:
+            _draw_hair(canvas, hair, painted[0], hair.alpha, camera, back=False)
+            _draw_wisps(canvas, hair, camera, in_head)
+        return posed
+
+
+def _place(scene: Scene, others: list[Scene]) -> list[Scene]:
+    """Scenes with their places in the picture: the subject moves left, the others stand to the right, a little behind."""
+    if not others:
+        return [scene]
+    gap = {"headshot": 0.40, "half_body": 0.36, "full_body": 0.26}[scene.framing]
+    room = gap * len(others)
+    zoom = scene.zoom * (0.72 if scene.framing == "headshot" else 0.8 if scene.framing == "half_body" else 0.92)
+    down = {"headshot": 0.08, "half_body": 0.10, "full_body": 0.03}[scene.framing]
+    placed = [replace(scene, shift=(scene.shift[0] - room / 2, scene.shift[1] + down), zoom=zoom)]
+    for k, other in enumerate(others, 1):
+        shift = (other.shift[0] - room / 2 + gap * k, other.shift[1] + down - 0.01)
+        placed.append(replace(other, framing=scene.framing, shift=shift, zoom=zoom * 0.95 * other.zoom))
+    return placed
+
+
+def _draw_part(canvas: Canvas, part: BodyPart, camera: _Camera, light: Light) -> None:
+    colour = light.shade(
+        part.normals, part.albedo, occlusion=part.occlusion, specular=part.specular, wrap=(0.38, 0.26, 0.2)
+    )
+    points = part.points[:: part.step, :: part.step]
+    canvas.draw(*camera.project(points, camera.body), light.develop(colour), step=part.step)
+
+
+def _draw_ear(canvas: Canvas, ear: Ear, camera: _Camera, light: Light) -> None:
+    colour = light.shade(ear.normals, ear.albedo, occlusion=ear.occlusion, specular=0.08)
+    canvas.draw(*camera.project(ear.points[::2, ::2], camera.head), light.develop(colour), step=2)
+
+
+def _draw_hair(
+    canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: FloatArray, camera: _Camera, *, back: bool
+) -> None:
+    step = 4
+    mesh = camera.project(hair.points[::step, ::step], camera.head)
+    canvas.draw(*mesh, texture, step=step, alpha=alpha, back=back, bias=0.0 if back else 0.05, feather=not back)
+
+
+def _draw_wisps(canvas: Canvas, hair: Hair, camera: _Camera, light: Light) -> None:
+    """Loose strands over the outline, thinner than a pixel in small pictures and then fainter."""
+    if len(hair.wisps) == 0:
+        return
+    sx, sy, depth = camera.project(hair.wisps, camera.head)
+    h, w = canvas.depth.shape
+    column, row = sx[:, 1].astype(int), sy[:, 1].astype(int)
+    seen = (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    seen[seen] &= canvas.depth[row[seen], column[seen]] <= depth[seen, 1] + F32(0.6)
+    lines = np.rint(np.stack([sx, sy], -1)[seen] * 8).astype(np.int32)
+    if len(lines) == 0:
+        return
+    strength = min(0.85, 0.055 * camera.px_per_cm)
+    lit = 0.30 + 0.40 * float(light.key_colour[1]) / 1.62
+    for part, gain in ((lines[::2], 0.45), (lines[1::2], 1.0)):
+        mask = np.zeros((h, w), np.uint8)
+        cv2.polylines(mask, list(part), False, 255, 1, cv2.LINE_AA, 3)
+        weight = mask.astype(F32) * F32(strength / 255)
+        colour = light.develop((hair.colour * F32(gain * lit)).reshape(1, 1, 3))
+        flat = np.broadcast_to(colour, (h, w, 3))
+        canvas.image = np.asarray(cv2.blendLinear(np.ascontiguousarray(flat), canvas.image, weight, 1 - weight), np.uint8)
+
+
+def _truth(posed: PosedHead, camera: _Camera, scene: Scene, depth: FloatArray, sampling: float) -> FaceTruth:
+    marks = locate_landmarks(posed, camera.head)
+    x, y, z = camera.project(marks.points106, camera.head)
+    on_canvas = np.stack([x, y], 1)
+    visible = find_visible(on_canvas, z, depth)
+    x5, y5, _ = camera.project(marks.points5, camera.head)
+    bx, by, _ = camera.project(marks.outline, camera.head)
+    box = tuple(float(v) / sampling for v in (bx.min(), by.min(), bx.max(), by.max()))
+    return FaceTruth(
+        box=box,  # type: ignore[arg-type]  # four floats by construction
+        points5=(np.stack([x5, y5], 1) / F32(sampling)).astype(F32),
+        points106=(on_canvas / F32(sampling)).astype(F32),
+        visible106=visible,
+        yaw_deg=scene.yaw_deg,
+        pitch_deg=scene.pitch_deg,
+        roll_deg=scene.roll_deg,
+        occluded_fraction=occlusion_of(visible),
+        turned_away=abs(scene.yaw_deg) > TURNED_AWAY_DEG,
+    )
+
+
+def render(
+    identity: SimulatedIdentity, style: Style, scene: Scene, *, width: int, height: int, others: Sequence[Person] = ()
+) -> Rendering:
+    """Draw one picture without keeping anything; see `PortraitRenderer.render`."""
+    return PortraitRenderer(1 + len(others)).render(identity, style, scene, width=width, height=height, others=others)
