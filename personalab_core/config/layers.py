@@ -53,11 +53,11 @@ class MergedLayers:
 
     def add(self, layer: Layer) -> None:
         """Lay ``layer`` over what is there."""
-        _merge(self.values, layer.values)
+        merge(self.values, layer.values)
         for key, _ in _leaves(layer.values):
             self.origins[key] = layer.origin
-        for modality, model in layer.values.get("models", {}).items():
-            if "model_name" in model:
+        for modality, model in (layer.values.get("models") or {}).items():
+            if model and "model_name" in model:
                 self._provider_named_with_model[modality] = self.values["models"][modality].get("provider")
 
     def check_models(self) -> None:
@@ -88,7 +88,7 @@ def layer_from_variables(name: str, origin: str, variables: Mapping[str, str | N
             source = f"{origin}, variable {variable}"
             path = variable[len(ENVIRONMENT_PREFIX) :].lower().split("__")
             _check_keys(_nest(path, {}), Settings, (), source)
-            _merge(values, _nest(path, _value_of_variable(path, text, source)))
+            merge(values, _nest(path, _value_of_variable(path, text, source)))
     return Layer.checked(name, origin, values) if values else None
 
 
@@ -96,7 +96,7 @@ def nest_dotted(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``{"a.b": 1}`` as ``{"a": {"b": 1}}``; nested mappings may be given, too."""
     values: dict[str, Any] = {}
     for key, value in overrides.items():
-        _merge(values, _nest(key.split("."), value))
+        merge(values, _nest(key.split("."), value))
     return values
 
 
@@ -132,7 +132,7 @@ def _check_keys(values: Mapping[str, Any], section: type[Section], above: tuple[
                 continue
             raise ConfigError(f"{origin}: unknown setting '{key}'. {_suggestion(str(name), key, above, children)}")
         child = children[name]
-        if child is None:
+        if child is None or value is None:  # a group left empty changes nothing
             continue
         if not isinstance(value, Mapping):
             raise ConfigError(
@@ -167,10 +167,11 @@ def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in values.items()}
 
 
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+def merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lay ``over`` onto ``base`` key by key; only mappings are merged, anything else is replaced."""
     for name, value in over.items():
-        if isinstance(value, Mapping) and isinstance(base.get(name), dict):
-            _merge(base[name], value)
+        if isinstance(base.get(name), dict) and (value is None or isinstance(value, Mapping)):
+            merge(base[name], value or {})
         else:
             base[name] = _copy(value) if isinstance(value, Mapping) else value
 

@@ -1,0 +1,217 @@
+"""The prompt files: those of ``data/prompts``, with the user's own laid over them key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from personalab_core.config.explain import describe, expectation
+from personalab_core.config.layers import merge, nearest
+from personalab_core.config.loader import Config
+from personalab_core.config.resources import data_path
+from personalab_core.config.section import Section
+from personalab_core.config.yaml_files import read_yaml_mapping
+from personalab_core.errors import ConfigError
+from personalab_core.prompts.patches import PatchCatalogue
+from personalab_core.schemas import Framing, Reason
+
+ANCHOR_TEMPLATES_FILE = "anchor_templates.yml"
+RETRY_PATCHES_FILE = "retry_patches.yml"
+SCENARIOS_FILE = "scenarios.yml"
+SYSTEM_PROMPTS_FILE = "system_prompts.yml"
+
+ANCHOR_KINDS = ("frontal", "three_quarter", "smile", "silhouette", "natural_light")
+
+_S = TypeVar("_S", bound=Section)
+
+
+class SystemPrompt(Section):
+    """One instruction for the text model; both texts are ``${VAR}`` templates."""
+
+    system: str
+    user: str
+    source: str = ""
+
+
+class AnchorTemplate(Section):
+    """How one kind of reference picture is asked for."""
+
+    kind: Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
+    template: str
+    framing: Framing
+    source: str = ""
+
+
+class Scenario(Section):
+    """One scene; ``ImagePrompt.from_scenario_details(scenario, ...)`` takes it as it is."""
+
+    name: str
+    title: str = ""
+    framing: Framing | None = None
+    action_details: str = ""
+    location_details: str = ""
+    outfit_details: str = ""
+    expression: str = ""
+    lighting: str = ""
+    mood: str = ""
+    camera: str = ""
+    other_people: bool = False
+    negative: str = ""
+    duration_s: float | None = Field(default=None, gt=0)
+
+
+class ScenarioSet(Section):
+    """A template and the scenes it is used with, by file order. ``source`` is the template's file."""
+
+    template: str
+    scenarios: tuple[Scenario, ...]
+    source: str = ""
+
+    def scenario(self, name: str) -> Scenario:
+        """Return the scene of that name.
+
+        Raises:
+            ConfigError: There is none; the message names the nearest one.
+        """
+        names = [scene.name for scene in self.scenarios]
+        if name in names:
+            return self.scenarios[names.index(name)]
+        close = nearest(name, names)
+        hint = f"Did you mean '{close}'?" if close else f"Known: {', '.join(names)}."
+        raise ConfigError(f"There is no scenario '{name}'. {hint}")
+
+
+class AssetScenarios(Section):
+    """Scenes for pictures and for videos."""
+
+    image_scenarios: ScenarioSet
+    video_scenarios: ScenarioSet
+
+
+def load_system_prompts(config: Config) -> Mapping[str, SystemPrompt]:
+    """Return the instructions for the text model: ``content_plan``, ``image_prompt``, ``video_prompt``.
+
+    Raises:
+        ConfigError: A prompt file is broken; the message names file and key.
+    """
+    file = _PromptFile(SYSTEM_PROMPTS_FILE, config)
+    return MappingProxyType({name: file.build(SystemPrompt, (name,)) for name in file.names("system prompt")})
+
+
+def load_anchor_templates(config: Config) -> Mapping[str, AnchorTemplate]:
+    """Return the template of each of the five anchor kinds, the frontal one first.
+
+    Raises:
+        ConfigError: A prompt file is broken; the message names file and key.
+    """
+    file = _PromptFile(ANCHOR_TEMPLATES_FILE, config)
+    file.names("anchor kind")
+    return MappingProxyType({kind: file.build(AnchorTemplate, (kind,), kind=kind) for kind in ANCHOR_KINDS})
+
+
+def load_asset_scenarios(config: Config) -> AssetScenarios:
+    """Return templates and scenes for pictures (``image_scenarios``) and videos (``video_scenarios``).
+
+    Raises:
+        ConfigError: A prompt file is broken; the message names file and key.
+    """
+    file = _PromptFile(SCENARIOS_FILE, config)
+    file.names("group of scenarios")
+    return AssetScenarios(
+        image_scenarios=_scenario_set(file, "image_scenarios"), video_scenarios=_scenario_set(file, "video_scenarios")
+    )
+
+
+def load_patch_catalogue(config: Config) -> PatchCatalogue:
+    """Return the texts that retries add to their prompt.
+
+    Raises:
+        ConfigError: A prompt file is broken; the message names file and key.
+    """
+    file = _PromptFile(RETRY_PATCHES_FILE, config)
+    texts: dict[Reason, list[str]] = {}
+    for name in file.names("reason", known=[reason.value for reason in Reason if reason is not Reason.NONE]):
+        levels = file.values[name]
+        if not isinstance(levels, list) or not all(isinstance(text, str) and text.strip() for text in levels):
+            raise ConfigError(f"{file.source(name)}: '{name}': expected a list of texts, got {describe(levels)}.")
+        texts[Reason(name)] = levels
+    return PatchCatalogue(texts)
+
+
+@cache
+def shipped_template(kind: Literal["image", "video"]) -> tuple[str, str]:
+    """Return the built-in template for pictures or videos, and its file."""
+    path = data_path("prompts", SCENARIOS_FILE)
+    template: str = read_yaml_mapping(path)[f"{kind}_scenarios"]["template"]
+    return template, str(path)
+
+
+class _PromptFile:
+    """One prompt file as shipped, overlaid by the user's of the same name."""
+
+    def __init__(self, name: str, config: Config) -> None:
+        self._shipped_path = data_path("prompts", name)
+        self._user_path = Path(config.paths.prompts) / name
+        self.values = read_yaml_mapping(self._shipped_path)
+        self._known = list(self.values)
+        self._own: dict[str, Any] = read_yaml_mapping(self._user_path) if self._user_path.is_file() else {}
+        merge(self.values, self._own)
+
+    def names(self, what: str, *, known: list[str] | None = None) -> list[str]:
+        """Return the top-level keys; an unknown one in the user's file is refused."""
+        allowed = known or self._known
+        for name in self._own:
+            if name not in allowed:
+                close = nearest(name, allowed)
+                hint = f"Did you mean '{close}'?" if close else f"Known: {', '.join(allowed)}."
+                raise ConfigError(f"{self._user_path}: unknown {what} '{name}'. {hint}")
+        return list(self.values)
+
+    def source(self, *keys: str) -> str:
+        """Return the file that a key's value came from."""
+        own: Any = self._own
+        for key in keys:
+            if not isinstance(own, Mapping) or key not in own:
+                return str(self._shipped_path)
+            own = own[key]
+        return str(self._user_path)
+
+    def build(self, section: type[_S], keys: tuple[str, ...], **fixed: Any) -> _S:
+        """Return the mapping at ``keys`` as a checked section; ``fixed`` fields are not read from the file."""
+        value: Any = self.values
+        for key in keys:
+            value = value[key]
+        place = ".".join(keys)
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{self.source(*keys)}: '{place}': expected 'key: value' lines, got {describe(value)}.")
+        if "source" in section.model_fields:
+            fixed["source"] = self.source(*keys, "template" if "template" in section.model_fields else "user")
+        try:
+            return section.model_validate({**value, **fixed})
+        except ValidationError as error:
+            raise ConfigError(self._sentence(error, section, keys)) from None
+
+    def _sentence(self, error: ValidationError, section: type[Section], keys: tuple[str, ...]) -> str:
+        details = error.errors(include_url=False)[0]
+        name = str(details["loc"][0])
+        where = f"{self.source(*keys, name)}: '{'.'.join((*keys, name))}'"
+        if details["type"] == "extra_forbidden":
+            close = nearest(name, list(section.model_fields))
+            return f"{where} is not known. " + (f"Did you mean '{close}'?" if close else "")
+        return f"{where}: expected {expectation(details)}, got {describe(details['input'])}."
+
+
+def _scenario_set(file: _PromptFile, group: str) -> ScenarioSet:
+    values = file.values[group]
+    scenes = values.get("scenarios") if isinstance(values, Mapping) else None
+    if not isinstance(scenes, Mapping):
+        raise ConfigError(
+            f"{file.source(group)}: '{group}.scenarios': expected scenes by name, got {describe(scenes)}."
+        )
+    built = tuple(file.build(Scenario, (group, "scenarios", str(name)), name=str(name)) for name in scenes)
+    return file.build(ScenarioSet, (group,), scenarios=built)
