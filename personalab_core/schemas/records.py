@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from personalab_core.schemas.contract import Contract
 from personalab_core.schemas.decisions import AssetOutcome, Decision, PromptPatch, Reason
-from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, FrameSize, MeasurementStatus
+from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, FaceSummary, FrameSize, MeasurementStatus
 from personalab_core.schemas.prompts import Framing
 
 SCHEMA_VERSION = 1
@@ -167,6 +167,10 @@ class AnchorRecord(Record):
     prompt: str | None = None
     status: MeasurementStatus | None = None
     reason: str = ""
+    face: FaceSummary | None = None
+    """Where the face is in this picture, so that its landmarks can be shown beside a candidate's."""
+    width_px: int | None = None
+    height_px: int | None = None
 
 
 class RegistryRecord(Record):
