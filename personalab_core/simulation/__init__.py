@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         sample_style,
     )
     from personalab_core.simulation.portrait import PortraitMetadata, encode_png, read_metadata
-    from personalab_core.simulation.render import RENDERER_VERSION, PortraitRenderer, Rendering, render
+    from personalab_core.simulation.renderer import RENDERER_VERSION, PortraitRenderer, Rendering, render
     from personalab_core.simulation.scene import BACKGROUND_NAMES, FRAMINGS, Scene, sample_scene
     from personalab_core.simulation.truth import FaceTruth
 
@@ -34,9 +34,9 @@ _HOME = {
     "FaceTruth": "truth",
     "GEOMETRY_NAMES": "identity",
     "PortraitMetadata": "portrait",
-    "PortraitRenderer": "render",
-    "RENDERER_VERSION": "render",
-    "Rendering": "render",
+    "PortraitRenderer": "renderer",
+    "RENDERER_VERSION": "renderer",
+    "Rendering": "renderer",
     "STYLE_NAMES": "identity",
     "Scene": "scene",
     "SimulatedIdentity": "identity",
@@ -49,7 +49,7 @@ _HOME = {
     "lookalike": "identity",
     "perturb": "identity",
     "read_metadata": "portrait",
-    "render": "render",
+    "render": "renderer",
     "sample_identity": "identity",
     "sample_scene": "scene",
     "sample_style": "identity",

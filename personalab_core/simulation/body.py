@@ -76,7 +76,7 @@ def tube(
 ) -> FloatArray:  # fmt: skip
     """Points (rows, columns, 3) of stacked super-ellipses closed around the back."""
     q = np.linspace(-1, 1, columns)
-    phi = math.pi * (0.7 * q + 0.3 * q**3)
+    phi = math.pi * (0.5 * q + 0.5 * q**3)
     c, s = np.cos(phi)[None], np.sin(phi)[None]
 
     def column(a: ArrayLike) -> NDArray[np.float64]:
@@ -116,8 +116,8 @@ def _shoulder_half_width(identity: SimulatedIdentity) -> float:
 
 def _torso(identity: SimulatedIdentity, framing: Framing, outfit: Outfit, fine: bool) -> BodyPart:
     masc = identity.value("masc")
-    shoulder, neck = _shoulder_half_width(identity), 4.75 + 0.75 * masc
-    n = (193 if fine else 97) if framing == "headshot" else (145 if fine else 73)
+    shoulder, neck = _shoulder_half_width(identity), 4.55 + 0.75 * masc
+    n = 193 if fine else 145
     bottom = -34.0 if framing == "headshot" else HIP_Y_CM
     y = -4.5 + (bottom + 4.5) * np.linspace(0, 1, n) ** 1.3
     width = hermite(
@@ -138,9 +138,9 @@ def _torso(identity: SimulatedIdentity, framing: Framing, outfit: Outfit, fine: 
     points[..., 2] += F32(0.85) * folds * worn
     albedo, cloth = _dress_torso(identity, outfit, points)
     normals, _ = surface_frame(points)
-    under_chin = 1 - 0.42 * smoothstep(-14.5, -9.5, points[..., 1])
+    under_chin = 1 - 0.42 * smoothstep(-16.5, -11.0, points[..., 1])
     hem = 1 - 0.3 * ridge(points[..., 1], HIP_Y_CM, 1.2)
-    return BodyPart(points, normals, albedo, under_chin * hem, 0.09 * (1 - cloth) + F32(0.015), 3 if n > 100 else 2)
+    return BodyPart(points, normals, albedo, under_chin * hem, 0.09 * (1 - cloth) + F32(0.015), 6 if fine else 4)
 
 
 def _neckline(outfit: Outfit, x: FloatArray) -> FloatArray:

@@ -27,7 +27,7 @@ def build_ear(head: Head, side: int, size: int) -> Ear:
     b = np.linspace(0, 1, size)[None]
     scale = 1 + 0.10 * v("ear_size")
     outline = np.clip(1 - np.abs(a) ** 3.0, 0, 1) ** 0.5 * (1.0 + 0.18 * a - 0.12 * (a < -0.3) * np.abs(a + 0.3))
-    along, up = b * outline * 3.2 * scale, a * 2.95 * scale + 0.25 * b * a
+    along, up = b * outline * 2.75 * scale, a * 2.75 * scale + 0.25 * b * a
     rim = np.exp(-(((b - 0.90) / 0.13) ** 2)) * np.clip(a + 0.95, 0, 1) ** 0.5
     fold = np.exp(-(((b - 0.60) / 0.15) ** 2)) * np.clip(1 - a**2, 0, 1)
     hollow = np.exp(-(((b - 0.30) / 0.20) ** 2)) * np.exp(-(((a + 0.15) / 0.4) ** 2))
@@ -35,7 +35,7 @@ def build_ear(head: Head, side: int, size: int) -> Ear:
     row = int(np.argmin(np.abs(head.row_y)))
     column = int(np.argmin(np.abs(head.azimuth - math.radians(88))))
     root = np.array([float(head.points[row, column, 0]) - 0.25, -1.4, 0.3])
-    out = 0.50 + 0.14 * v("ear_out")
+    out = 0.34 + 0.13 * v("ear_out")
     backward = np.array([out, 0.05, -math.sqrt(1 - out * out)])
     outward = np.array([math.sqrt(1 - out * out), 0.0, out])
     upward = np.array([0.06, 1.0, -0.12])

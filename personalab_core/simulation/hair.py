@@ -55,6 +55,7 @@ class Hair:
     colour: FloatArray
     curly: float
     wisps: FloatArray
+    wisp_normals: FloatArray
 
 
 def length_of(style: Style) -> float:
@@ -75,7 +76,11 @@ def hair_line(head: Head, style: Style, columns: int) -> HairLine:
     swoop = 0.3 * np.sin(np.radians(signed * 2.2)) * np.sign(style.part)
     front = rooted * (1 - fringe) + 3.35 * fringe + swoop * (1 - fringe)
     corner = 43 - 6 * recede
-    dip = np.interp(deg, [0, corner - 20, corner, 58, 68, 180], [0, 0.25 + 1.0 * recede, -0.5 + 0.9 * recede, -2.2, -2.6, -2.6])
+    dip = np.interp(
+        deg,
+        [0, 16, corner - 9, corner + 3, 57, 68, 180],
+        [0, 0.15 + 0.3 * recede, 0.6 * (1 - fringe) + 1.3 * recede, 0.5 * recede, -2.2, -2.6, -2.6],
+    )
     front_y = front + dip
     drop = 26.0 * float(np.clip((length - 0.48) / 0.52, 0, 1)) ** 1.1
     side = (0.7 - 4.0 * length) * (1 - long) + (-4.5 - drop) * long
@@ -107,11 +112,12 @@ def build_hair(head: Head, style: Style, columns: int) -> Hair | None:
     part = part * (points[..., 1] > 6.5) * (points[..., 2] > -3) * (1 - line.fringe) * ramp(0.15, 0.3, line.length)
     albedo = colour * np.clip(1 + 0.60 * strands, 0.3, 1.8)[..., None] * (1 - 0.4 * part)[..., None]
     occlusion = np.clip(0.66 + 0.34 * np.clip(edge / 3.0, 0, 1) + 0.25 * line.long, 0, 1)
+    alpha = _alpha(line, style, points, edge, strands, curly, inner=False)
+    inner_alpha = _alpha(line, style, points, edge, strands, curly, inner=True)
+    wisps = _wisps(points, normals, tangents, alpha, line, style, curly)
     return Hair(
-        line, points, normals, bumpy, tangents, strands, np.asarray(albedo, F32),
-        _alpha(line, style, points, edge, strands, curly, inner=False),
-        _alpha(line, style, points, edge, strands, curly, inner=True),
-        np.asarray(occlusion, F32), colour, curly, _wisps(points, normals, tangents, line, style, curly),
+        line, points, normals, bumpy, tangents, strands, np.asarray(albedo, F32), alpha, inner_alpha,
+        np.asarray(occlusion, F32), colour, curly, *wisps,
     )  # fmt: skip
 
 
@@ -184,7 +190,7 @@ def _strands(line: HairLine, style: Style, path: FloatArray, curly: float, shape
     u = np.broadcast_to(np.arange(n, dtype=F32)[None], shape)
     v = np.broadcast_to(np.arange(rows, dtype=F32)[:, None], shape)
     side = -np.sign(style.part) * (0.5 + 0.5 * abs(style.part)) * (1 - 0.6 * line.fringe)
-    sweep = F32(0.075 * n * side) * np.sin(path * F32(1.6))
+    sweep = F32(0.14 * n * side) * np.sin(path * F32(1.6))
     wave = F32(n * 0.008 * max(0.0, style.wave + 0.3)) * np.sin(path * 9 + 2 * np.sin(line.azimuth * 7)[None].astype(F32))
     fine = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), max(0.6, n / 320.0)) * F32(2.0)
     locks = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), n / 90.0) * F32(3.6)
@@ -208,8 +214,8 @@ def _alpha(
     deg = np.degrees(np.abs(line.azimuth)).astype(F32)[None]
     uneven = rng.random((1, n), dtype=F32) * F32(0.55)
     uneven = uneven + cv2.GaussianBlur(rng.random((1, n), dtype=F32), (0, 0), n / 90.0) * F32(0.9)
-    reach = 0.30 + 0.85 * max(line.fringe, line.long) + 0.2 * line.length
-    soft = 0.5 + 0.35 * (1 - line.fringe) + 0.3 * line.long
+    reach = 0.16 + 0.95 * max(line.fringe, line.long)
+    soft = 0.45 + 0.25 * (1 - line.fringe) + 0.3 * line.long
     alpha = np.clip((edge - uneven * F32(reach)) / F32(soft), 0, 1)
     if line.long > 0.5:
         roots = np.clip((points[..., 1] - line.root_y[None].astype(F32) - uneven * F32(0.6)) / F32(0.9), 0, 1)
@@ -227,22 +233,24 @@ def _alpha(
 
 
 def _wisps(
-    points: FloatArray, normals: FloatArray, tangents: FloatArray, line: HairLine, style: Style, curly: float
-) -> FloatArray:
-    """Loose strands (count, 5, 3): short polylines leaving the shell along its tangent."""
+    points: FloatArray, normals: FloatArray, tangents: FloatArray, alpha: FloatArray, line: HairLine, style: Style,
+    curly: float,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """Loose strands (count, 5, 3), short polylines leaving the shell along its tangent, and normals at their roots."""
     rows, n = points.shape[:2]
-    count = int(520 * ramp(0.1, 0.4, line.length))
+    count = int(1400 * ramp(0.1, 0.4, line.length))
     rng = np.random.default_rng(991)
     i = (rng.beta(2.2, 1.4, count) * (rows - 1)).astype(int)
     j = rng.integers(0, n, count)
-    reach = (0.9 + 1.6 * rng.random((count, 1))) * (0.6 + 0.6 * line.length)
-    lift = (0.10 + 0.30 * rng.random((count, 1))) * (0.7 + 0.5 * style.volume + 0.8 * curly)
+    reach = (0.7 + 1.2 * rng.random((count, 1))) * (0.6 + 0.6 * line.length)
+    lift = (0.04 + 0.22 * rng.random((count, 1)) ** 2) * (0.7 + 0.5 * style.volume + 0.8 * curly)
     bend = rng.normal(0, 0.35 + 0.5 * curly, (count, 3))
     t = np.linspace(-0.6, 1, 5)[None, :, None]
     start, along, out = points[i, j], tangents[i, j], normals[i, j]
     strand = start[:, None] + along[:, None] * (t * reach[:, None]) + out[:, None] * (lift[:, None] * (0.1 + np.maximum(t, 0) ** 1.5))
-    strand = strand + bend[:, None] * np.maximum(t, 0) ** 2 * 0.5
-    return np.asarray(strand, F32)
+    strand = strand + bend[:, None] * np.maximum(t, 0) ** 2 * 0.4
+    rooted = alpha[i, j] > 0.9
+    return np.asarray(strand[rooted], F32), np.asarray(out[rooted], F32)
 
 
 def paint_hair(hair: Hair, light: Light) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.identity import SimulatedIdentity, Style
-from personalab_core.simulation.render import RENDERER_VERSION, Rendering
+from personalab_core.simulation.renderer import RENDERER_VERSION, Rendering
 from personalab_core.simulation.truth import FaceTruth
 
 CHUNK_KEYWORD = "personalab:simulation"

@@ -60,9 +60,9 @@ def measure(identity: SimulatedIdentity) -> FaceProportions:
     chin = min(-10.75 - 0.8 * v("chin_len"), mouth - MIN_MOUTH_CHIN_CM)
     eye_hw = 1.66 + 0.13 * v("eye_w")
     eye_x = max(3.14 + 0.22 * v("eye_sep") + 0.08 * v("face_w"), eye_hw + MIN_INNER_EYE_GAP_CM / 2)
-    lid_upper = 0.70 + 0.13 * v("eye_open") + 0.05 * v("eye_w")
+    lid_upper = 0.63 + 0.12 * v("eye_open") + 0.05 * v("eye_w")
     brow_thickness = 0.46 + 0.13 * v("brow_thick")
-    brow = max(2.12 + 0.36 * v("brow_y"), MIN_BROW_EYE_CM + 0.35 * (lid_upper - 0.7) + 0.4 * (brow_thickness - 0.46))
+    brow = max(2.12 + 0.36 * v("brow_y"), MIN_BROW_EYE_CM + 0.35 * (lid_upper - 0.63) + 0.4 * (brow_thickness - 0.46))
     mouth_hw = 2.55 + 0.27 * v("mouth_w")
     low, high = NOSE_MOUTH_RATIO
     nose_hw = min(max(1.58 + 0.24 * v("nose_w"), low * mouth_hw), high * mouth_hw)
@@ -80,7 +80,7 @@ def measure(identity: SimulatedIdentity) -> FaceProportions:
         eye_x=eye_x,
         eye_hw=eye_hw,
         lid_upper=lid_upper,
-        lid_lower=0.47 + 0.06 * v("eye_open"),
+        lid_lower=0.45 + 0.06 * v("eye_open"),
         eye_tilt_rad=0.06 + 0.085 * v("eye_tilt"),
         brow_y=brow,
         brow_start_x=1.02 - 0.12 * v("brow_len"),

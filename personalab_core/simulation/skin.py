@@ -45,7 +45,7 @@ def build_skin(head: Head, style: Style, hairline: FloatArray, scalp: float) -> 
     rng = np.random.default_rng(12345)
     skin, hair = skin_colour(identity), hair_colour(identity)
     albedo = np.broadcast_to(skin, (n, n, 3)).copy()
-    fine = value_noise(rng, n, n, n // 2, n // 2)
+    fine = value_noise(rng, n, n, n - 1, n - 1)
     mottle = 1 + 0.09 * value_noise(rng, n, n, 10, 10) + 0.05 * value_noise(rng, n, n, 48, 48) + 0.03 * fine
     albedo *= mottle[..., None]
     _paint_tints(albedo, head, ax, y, skin, dark)
@@ -53,7 +53,7 @@ def build_skin(head: Head, style: Style, hairline: FloatArray, scalp: float) -> 
         _paint_freckles(albedo, head, ax, y, skin)
     if style.stubble > 0.1 and identity.value("masc") > 0.1:
         _paint_beard(albedo, head, ax, y, fine, style.stubble, skin, hair)
-    brow = _brow_mask(head, ax, y, value_noise(rng, n, n, n // 4, int(n / 2.2)))
+    brow = _brow_mask(head, ax, y, value_noise(rng, n, n, n // 3, n - 1))
     blend(albedo, hair * F32(0.55) + skin * F32(0.05), brow * F32(0.9))
     specular = 0.10 + 0.05 * dark + 0.09 * bump(ax, y, 0, face.nose_tip_y + 0.1, 1.0, 1.2)
     specular += 0.04 * bump(ax, y, 0, 5, 5, 3) + 0.05 * bump(ax, y, 4.2, -2.0, 2.0, 1.5)
@@ -98,10 +98,10 @@ def _paint_beard(
 ) -> None:  # fmt: skip
     face = head.face
     upper = face.mouth_y + 1.45 + np.clip((ax - 3.2) / 3.0, 0, 1) ** 1.3 * 3.8
-    beard = smoothstep(0.5, -0.7, y - upper)
+    beard = smoothstep(0.9, -1.1, y - upper)
     beard *= 1 - 0.85 * bump(ax, y, 0, face.mouth_y - face.lip_lower - 0.3, 0.9, 0.6)
     beard *= 1 - 0.75 * bump(ax, y, 4.2, face.mouth_y + 1.3, 2.0, 2.3)
-    grain = np.clip(1 + 1.2 * fine, 0.3, 1.5)
+    grain = np.clip(0.85 + 0.75 * fine, 0.3, 1.3)
     strength = (amount - 0.05) * 0.9 * min(1.0, (head.identity.value("masc") - 0.05) * 2.5)
     mask = np.clip(beard * grain * F32(strength), 0, 0.88) * head.front
     blend(albedo, hair * F32(0.85) + skin * F32(0.12), mask)
@@ -115,10 +115,10 @@ def _brow_mask(head: Head, ax: FloatArray, y: FloatArray, hairs: FloatArray) -> 
     middle = middle - 0.5 * np.clip(along, 0, 1.3) ** 3
     thick = face.brow_thickness * np.clip(1.0 - 0.6 * np.clip(along, 0, 1) ** 1.5, 0.1, 1)
     thick = thick * smoothstep(-0.05, 0.2, along)
-    off = y - middle + 0.14 * hairs
+    off = y - middle + 0.10 * hairs
     mask = smoothstep(1.1, 0.35, np.abs(off) / (thick + F32(0.03)))
     mask *= smoothstep(-0.04, 0.12, along) * smoothstep(1.04, 0.78, along)
-    return np.asarray(mask * np.clip(0.92 + 0.42 * hairs, 0.35, 1.05) * head.front, F32)
+    return np.asarray(mask * np.clip(0.92 + 0.55 * hairs, 0.35, 1.05) * head.front, F32)
 
 
 def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDArray[np.uint8]:

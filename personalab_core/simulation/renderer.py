@@ -29,6 +29,7 @@ RENDERER_VERSION = 1
 MIN_SIDE_PX, MAX_SIDE_PX = 64, 4096
 _PIVOT = np.array([0, -8.0, -2.5], F32)
 """Where the head turns on the neck (cm)."""
+_BODY_OFFSET = np.array([0, 2.2, 0], F32)
 _VIEW = {"headshot": (0.0252, 0.435, 150.0), "half_body": (0.0125, 0.27, 260.0), "full_body": (0.0052, 0.115, 520.0)}
 """Per framing: centimetre in picture heights, eye line as a fraction of the height, camera distance in cm."""
 
@@ -85,6 +86,10 @@ class _Camera:
     distance_cm: float
     head: FloatArray
     body: FloatArray
+
+    def project_body(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """`project` for parts of the body, whose frame sits a little below the head's."""
+        return self.project(points + _BODY_OFFSET, self.body)
 
     def project(self, points: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Columns, rows and depths of points (..., 3) turned about the neck."""
@@ -191,7 +196,7 @@ class PortraitRenderer:
         shade = np.zeros((height // 4, width // 4), F32)
         for c in cameras:
             feet = np.array([[-9.5, FLOOR_Y_CM, -1.0], [9.5, FLOOR_Y_CM, -1.0], [0.0, FLOOR_Y_CM, -3.0]], F32)
-            sx, sy, _ = c.project(feet, c.body)
+            sx, sy, _ = c.project_body(feet)
             for x, y, radius, dark in zip(sx, sy, (9.0, 9.0, 24.0), (0.75, 0.75, 0.45), strict=True):
                 axes = (max(1, int(radius * c.px_per_cm / 4)), max(1, int(radius * 0.26 * c.px_per_cm / 4)))
                 spot = np.zeros_like(shade)
@@ -246,7 +251,7 @@ def _draw_part(canvas: Canvas, part: BodyPart, camera: _Camera, light: Light) ->
         part.normals, part.albedo, occlusion=part.occlusion, specular=part.specular, wrap=(0.38, 0.26, 0.2)
     )
     points = part.points[:: part.step, :: part.step]
-    canvas.draw(*camera.project(points, camera.body), light.develop(colour), step=part.step)
+    canvas.draw(*camera.project_body(points), light.develop(colour), step=part.step)
 
 
 def _draw_ear(canvas: Canvas, ear: Ear, camera: _Camera, light: Light) -> None:
@@ -270,13 +275,15 @@ def _draw_wisps(canvas: Canvas, hair: Hair, camera: _Camera, light: Light) -> No
     h, w = canvas.depth.shape
     column, row = sx[:, 1].astype(int), sy[:, 1].astype(int)
     seen = (column >= 0) & (column < w) & (row >= 0) & (row < h)
+    # Only strands at the outline: inside it they would read as scratches.
+    seen &= np.abs(hair.wisp_normals @ light.view) < 0.45
     seen[seen] &= canvas.depth[row[seen], column[seen]] <= depth[seen, 1] + F32(0.6)
     lines = np.rint(np.stack([sx, sy], -1)[seen] * 8).astype(np.int32)
     if len(lines) == 0:
         return
-    strength = min(0.85, 0.055 * camera.px_per_cm)
+    strength = min(0.6, 0.022 * camera.px_per_cm)
     lit = 0.30 + 0.40 * float(light.key_colour[1]) / 1.62
-    for part, gain in ((lines[::2], 0.45), (lines[1::2], 1.0)):
+    for part, gain in ((lines[::2], 0.7), (lines[1::2], 1.3)):
         mask = np.zeros((h, w), np.uint8)
         cv2.polylines(mask, list(part), False, 255, 1, cv2.LINE_AA, 3)
         weight = mask.astype(F32) * F32(strength / 255)
