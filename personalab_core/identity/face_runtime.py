@@ -1,0 +1,294 @@
+"""The one place that knows InsightFace: loads a model pack once and looks at pictures.
+
+Load it once and hand it to everything that measures. Compared with a plain ``FaceAnalysis().get()``
+it loads and runs only detector, 106-point landmarks and recogniser, detects at 320 px first, and keeps
+idle worker threads from spinning: with several sessions, ONNX Runtime's default makes the second core
+worthless (``benchmarks/face_runtime.py`` measures all of it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import tempfile
+import warnings
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from personalab_core.errors import InputError, MissingDependencyError, ModelPackError
+from personalab_core.identity.facts import MIN_FACE_PX, Face, FaceFacts, facts_of_file, obstacle
+from personalab_core.identity.pack_download import Announce, Progress, download_pack
+from personalab_core.identity.packs import DEFAULT_PACK, ModelPack, find_pack
+from personalab_core.identity.pose import Pose, pose_from_5, pose_from_106
+from personalab_core.schemas.evaluation import MeasurementStatus
+
+DETECTOR_SIZES_PX = (320, 640)
+"""Square detector inputs, tried in this order. Four times the work at 640 px buys only small faces."""
+
+SMALL_ON_DETECTOR_PX = 36.0
+"""Smaller side, in detector pixels, below which the next larger size is tried: there the key points, which
+decide the alignment, are several percent of the eye distance worse (measured on rendered full bodies)."""
+
+MAX_FACES = 16
+"""Most faces measured per picture, largest first; all are counted."""
+
+MAX_THREADS = 4
+"""Default ceiling of threads per model; measured gains end about there."""
+
+_WANTED = ("detection", "landmark_2d_106", "recognition")
+_MIN_ON_DETECTOR_PX = 8
+
+
+class FaceRuntime:
+    """A loaded model pack. Safe to share between threads; build one per process.
+
+    Attributes:
+        pack: What was loaded, and under which licence its weights are.
+        pack_hash: First 16 hex digits of a SHA-256 over the model files.
+        library_versions: Such as ``insightface 2.1, onnxruntime 1.32.0, opencv 5.0.0``.
+    """
+
+    def __init__(self, analysis: Any, pack: ModelPack, *, detector_sizes: Sequence[int] = DETECTOR_SIZES_PX) -> None:
+        self._detector = analysis.models["detection"]
+        self._landmarks = analysis.models.get("landmark_2d_106")
+        self._recogniser = analysis.models["recognition"]
+        self._detector_sizes = tuple(sorted(detector_sizes))
+        self.pack = pack
+        self.pack_hash = pack.hash()
+        self.library_versions = _library_versions()
+
+    @classmethod
+    def load(
+        cls,
+        pack: str | Path = DEFAULT_PACK,
+        *,
+        root: str | Path | None = None,
+        n_threads: int | None = None,
+        detector_sizes: Sequence[int] = DETECTOR_SIZES_PX,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        allow_download: bool = False,
+        announce: Announce | None = None,
+        progress: Progress | None = None,
+    ) -> FaceRuntime:
+        """Return a runtime with the pack loaded.
+
+        Args:
+            pack: ``buffalo_l``, the bundled ``simface``, or a folder of ONNX files.
+            root: Where named packs are kept, ``~/.insightface`` by default.
+            n_threads: Threads per model; by default the available cores, at most 4.
+            detector_sizes: Square detector inputs in pixels, multiples of 32, smallest first.
+            providers: ONNX Runtime execution providers.
+            allow_download: Whether a missing ``buffalo_l`` may be fetched.
+            announce: Told before anything is fetched; required for a download.
+            progress: Told the bytes done and in all while fetching.
+
+        Raises:
+            ModelPackError: The pack is absent, incomplete or damaged.
+            MissingDependencyError: InsightFace or ONNX Runtime is not installed.
+        """
+        if not detector_sizes or any(size < 32 or size % 32 for size in detector_sizes):
+            raise InputError(f"detector_sizes must be multiples of 32, got {tuple(detector_sizes)}.")
+        if allow_download and pack == DEFAULT_PACK and announce is not None and not _is_there(pack, root):
+            download_pack(announce=announce, progress=progress, root=root)
+        found = find_pack(pack, root=root)
+        analysis, folder = _open_sessions(found, n_threads or available_threads(), providers)
+        runtime = cls(analysis, found, detector_sizes=detector_sizes)
+        # The detector opens its second size late, from the path it was given, so the links live as long.
+        weakref.finalize(runtime, shutil.rmtree, folder, ignore_errors=True)
+        return runtime
+
+    def analyse_file(self, path: str | Path) -> FaceFacts:
+        """Return the facts of a picture file; an unreadable file is a status, not an error."""
+        return facts_of_file(path, self.analyse)
+
+    def analyse(self, image_bgr: npt.NDArray[np.uint8]) -> FaceFacts:
+        """Return every face in a picture.
+
+        Args:
+            image_bgr: (H, W, 3) uint8, BGR, upright.
+
+        Raises:
+            InputError: The array is of another shape or type.
+        """
+        _check_image(image_bgr)
+        height_px, width_px = image_bgr.shape[:2]
+        boxes, points = self._detect(image_bgr)
+        largest_first = np.argsort(-_areas(boxes), kind="stable")
+        faces = [
+            self._look(image_bgr, boxes[i], points[i], measure=rank < MAX_FACES) for rank, i in enumerate(largest_first)
+        ]
+        return FaceFacts.of_faces(faces, width_px=width_px, height_px=height_px)
+
+    def _detect(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return (N, 5) boxes with confidence and (N, 5, 2) points, from the smallest detector size that will do."""
+        boxes, points = np.empty((0, 5), np.float32), np.empty((0, 5, 2), np.float32)
+        longest_px, shortest_px = max(image.shape[:2]), min(image.shape[:2])
+        if shortest_px < MIN_FACE_PX:
+            return boxes, points  # no room for a face that could be measured
+        for size in self._detector_sizes:
+            scale = size / longest_px
+            if shortest_px * scale < _MIN_ON_DETECTOR_PX:
+                continue  # InsightFace would scale such a strip to nothing and fail
+            found, found_points = self._detector.detect(image, input_size=(size, size))
+            if len(found):
+                boxes, points = found, found_points
+            if len(boxes) and _smaller_sides(boxes).max() * scale >= SMALL_ON_DETECTOR_PX:
+                break
+            if scale >= 1:
+                break  # a larger input would only magnify the picture
+        return boxes, points
+
+    def _look(
+        self,
+        image: npt.NDArray[np.uint8],
+        box: npt.NDArray[np.float32],
+        points: npt.NDArray[np.float32],
+        *,
+        measure: bool,
+    ) -> Face:
+        status, reason = obstacle(box, None)
+        if not measure:
+            status, reason = MeasurementStatus.NOT_MEASURED, f"only the {MAX_FACES} largest faces are measured"
+        if status is not MeasurementStatus.MEASURED:
+            return Face(box[:4], points, None, float(box[4]), None, None, status, reason)
+        return self._measure(image, box, points)
+
+    def _measure(
+        self, image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], points: npt.NDArray[np.float32]
+    ) -> Face:
+        from insightface.app.common import Face as Detection
+
+        detection = Detection(bbox=box[:4], kps=points, det_score=box[4])
+        points106 = self._landmarks.get(image, detection).astype(np.float32) if self._landmarks is not None else None
+        pose = _pose(points106, points)
+        status, reason = obstacle(box, pose)
+        embedding = None
+        if status is MeasurementStatus.MEASURED:
+            embedding = normalised(self._recogniser.get(image, detection))
+            if embedding is None:
+                status, reason = MeasurementStatus.NO_FACE, "the recogniser finds nothing face-like in the box"
+        return Face(box[:4], points, points106, float(box[4]), pose, embedding, status, reason)
+
+
+def normalised(vector: npt.ArrayLike) -> npt.NDArray[np.float32] | None:
+    """Return the vector as float32 of length 1, ``None`` if it has no length or is not finite."""
+    values = np.asarray(vector, dtype=np.float32).ravel()
+    length = float(np.linalg.norm(values))
+    return (values / length).astype(np.float32) if np.isfinite(length) and length > 0 else None
+
+
+def available_threads() -> int:
+    """Return how many threads a model uses by default."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MAX_THREADS)
+
+
+def _open_sessions(pack: ModelPack, n_threads: int, providers: Sequence[str]) -> tuple[Any, Path]:
+    """Return a prepared ``FaceAnalysis`` over the wanted files only, and the folder of links it reads."""
+    analysis_class, options, load_errors = _insightface(n_threads)
+    folder = Path(tempfile.mkdtemp(prefix="personalab-pack-"))
+    try:
+        _link_files(pack, folder)
+        # InsightFace prints while loading; what matters is in our records and errors.
+        with contextlib.redirect_stdout(io.StringIO()):
+            analysis = analysis_class(
+                name=str(folder), allowed_modules=list(_WANTED), providers=list(providers), sess_options=options
+            )
+            analysis.prepare(ctx_id=0, det_size=(DETECTOR_SIZES_PX[0], DETECTOR_SIZES_PX[0]))
+    except load_errors as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ModelPackError(
+            f"The face model pack '{pack.name}' in {pack.folder} cannot be loaded ({type(error).__name__}): "
+            "a file is damaged or is no detector or recogniser. Get the pack again."
+        ) from error
+    missing = {"detection", "recognition"} - set(analysis.models)
+    if missing or not analysis.models["detection"].use_kps:
+        shutil.rmtree(folder, ignore_errors=True)
+        lacking = " and ".join(sorted(missing)) or "key points of the detector"
+        raise ModelPackError(f"The face model pack '{pack.name}' in {pack.folder} lacks {lacking}.")
+    return analysis, folder
+
+
+def _insightface(n_threads: int) -> tuple[Any, Any, tuple[type[Exception], ...]]:
+    """Return InsightFace's ``FaceAnalysis``, session options, and what its loading raises on a bad pack."""
+    try:
+        import onnxruntime
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from insightface.app.face_analysis import FaceAnalysis
+        from onnxruntime.capi import onnxruntime_pybind11_state as ort
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Measuring faces needs InsightFace and ONNX Runtime, which are not installed. "
+            "Install them with: pip install insightface onnxruntime"
+        ) from error
+    # One per face and process otherwise; scikit-image is held below the version that drops the function.
+    warnings.filterwarnings("ignore", message="`estimate` is deprecated", category=FutureWarning)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    bad_pack = (ort.Fail, ort.InvalidProtobuf, ort.InvalidGraph, ort.InvalidArgument, ort.NoModel, ort.NotImplemented)
+    python_side = (
+        DecodeError,
+        AssertionError,
+        RuntimeError,
+        ValueError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        OSError,
+    )
+    return FaceAnalysis, options, (*bad_pack, *python_side)
+
+
+def _link_files(pack: ModelPack, folder: Path) -> None:
+    for file in pack.files:
+        try:
+            (folder / file.name).symlink_to(file.resolve())
+        except OSError:  # no right to make links (Windows)
+            shutil.copyfile(file, folder / file.name)
+
+
+def _is_there(pack: str | Path, root: str | Path | None) -> bool:
+    try:
+        find_pack(pack, root=root)
+    except ModelPackError:
+        return False
+    return True
+
+
+def _pose(points106: npt.NDArray[np.float32] | None, points5: npt.NDArray[np.float32]) -> Pose | None:
+    return pose_from_106(points106) if points106 is not None else pose_from_5(points5)
+
+
+def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+
+
+def _smaller_sides(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]))
+
+
+def _check_image(image: npt.NDArray[Any]) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"A picture must be a uint8 array of shape (H, W, 3) in BGR order, got {got}.")
+
+
+def _library_versions() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    def of(package: str) -> str:
+        try:
+            return f"{package.removesuffix('-python')} {version(package)}"
+        except PackageNotFoundError:
+            return f"{package} unknown"
+
+    return ", ".join(of(name) for name in ("insightface", "onnxruntime", "opencv-python"))

@@ -1,0 +1,161 @@
+"""Compares candidate pictures with an anchor picture, whatever the recogniser is."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from personalab_core.errors import AnchorMissingError, InputError
+from personalab_core.identity.composite import CompositeScorer
+from personalab_core.identity.facts import Array, Face, FaceFacts, frame_size, size_fraction
+from personalab_core.identity.geometric import GeometricEvaluator, inter_ocular_distance
+from personalab_core.identity.images import content_hash, decode_image, read_picture_bytes
+from personalab_core.schemas.evaluation import (
+    CandidateResult,
+    EmbeddingScore,
+    FaceSummary,
+    MeasurementStatus,
+)
+
+ANCHORS_KEPT = 32
+"""Anchor facts held in memory, by content; about 4 kB each."""
+
+
+class FaceAnalyser(Protocol):
+    """What looks at pictures: ``FaceRuntime``, or another detector and recogniser."""
+
+    def analyse(self, image_bgr: npt.NDArray[np.uint8]) -> FaceFacts:
+        """Return every face in a (H, W, 3) uint8 BGR picture."""
+        ...
+
+    def analyse_file(self, path: str | Path) -> FaceFacts:
+        """Return the facts of a picture file."""
+        ...
+
+
+@dataclass(eq=False)
+class FaceMatcher:
+    """Measures candidates against anchors; pure once the pictures are looked at.
+
+    Attributes:
+        analyser: Looks at pictures.
+        compare: Returns the embedding score of an anchor's and a candidate's embedding.
+        composite: Weighs the parts.
+        geometric: Compares proportions, or ``None`` if switched off.
+    """
+
+    analyser: FaceAnalyser
+    compare: Callable[[Array, Array], EmbeddingScore]
+    composite: CompositeScorer
+    geometric: GeometricEvaluator | None
+    _anchors: OrderedDict[str, FaceFacts] = field(default_factory=OrderedDict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def match(
+        self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]
+    ) -> tuple[str, tuple[CandidateResult, ...]]:
+        """Return the anchor's SHA-256 and one result per candidate, in order.
+
+        Raises:
+            AnchorMissingError: There is no anchor file.
+            UnreadableImageError: The anchor cannot be decoded.
+            InputError: The anchor has no measurable face.
+        """
+        anchor = self.anchor_facts(anchor_path)
+        face = anchor.measurable[0]
+        results = tuple(self.score(face, self.analyser.analyse_file(path), path=str(path)) for path in candidate_paths)
+        return anchor.sha256 or "", results
+
+    def anchor_facts(self, path: str | Path) -> FaceFacts:
+        """Return the facts of an anchor, from memory if the same content was seen before."""
+        if not Path(path).is_file():
+            raise AnchorMissingError(f"There is no anchor picture at {path}. Generate and select an anchor first.")
+        facts = self._remembered(read_picture_bytes(path), Path(path).name)
+        if not facts.measurable:
+            raise InputError(
+                f"The anchor {Path(path).name} cannot be measured: {facts.reason}. Select another picture as anchor."
+            )
+        return facts
+
+    def score(self, anchor: Face, facts: FaceFacts, *, path: str) -> CandidateResult:
+        """Return the result of one candidate: its face most like the anchor, or why there is none."""
+        common = {
+            "path": path,
+            "n_faces": len(facts.faces),
+            "width_px": facts.width_px,
+            "height_px": facts.height_px,
+            "image_sha256": facts.sha256,
+        }
+        width_px, height_px = facts.width_px or 0, facts.height_px or 0
+        if not facts.measurable:
+            seen = summarise(facts.faces[0], width_px=width_px, height_px=height_px) if facts.faces else None
+            return CandidateResult(**common, status=facts.status, reason=facts.reason, face=seen)
+        face, embedding = self._most_like(anchor, facts.measurable)
+        geometric = None
+        if self.geometric is not None:
+            fraction = size_fraction(face.box, width_px, height_px)
+            geometric = self.geometric.compare(anchor, face, size_fraction=fraction)
+        vector = face.embedding.tolist() if face.embedding is not None else None
+        return CandidateResult(
+            **common,
+            status=MeasurementStatus.MEASURED,
+            composite_score=self.composite.score(embedding, geometric),
+            embedding=embedding,
+            geometric=geometric,
+            face=summarise(face, width_px=width_px, height_px=height_px),
+            embedding_vector=tuple(vector) if vector is not None else None,
+        )
+
+    def _most_like(self, anchor: Face, faces: Sequence[Face]) -> tuple[Face, EmbeddingScore]:
+        scored = [(face, self.compare(_vector(anchor), _vector(face))) for face in faces]
+        return max(scored, key=lambda pair: _likeness(pair[1]))
+
+    def _remembered(self, data: bytes, name: str) -> FaceFacts:
+        sha256 = content_hash(data)
+        with self._lock:
+            if sha256 in self._anchors:
+                self._anchors.move_to_end(sha256)
+                return self._anchors[sha256]
+        facts = replace(self.analyser.analyse(decode_image(data, name=name)), sha256=sha256)
+        with self._lock:
+            self._anchors[sha256] = facts
+            while len(self._anchors) > ANCHORS_KEPT:
+                self._anchors.popitem(last=False)
+        return facts
+
+
+def summarise(face: Face, *, width_px: int, height_px: int) -> FaceSummary:
+    """Return the record of where a face is and how it is seen."""
+    fraction = size_fraction(face.box, width_px, height_px)
+    points = face.points106 if face.points106 is not None else face.points5
+    distance = inter_ocular_distance(face)
+    x0, y0, x1, y1 = (round(float(value), 1) for value in face.box)
+    return FaceSummary(
+        box=(x0, y0, x1, y1),
+        size_fraction=fraction,
+        frame_size=frame_size(fraction),
+        detection_confidence=face.detection_confidence,
+        inter_ocular_distance_px=round(distance, 2) if distance is not None else None,
+        yaw_deg=round(face.pose.yaw_deg, 1) if face.pose else None,
+        pitch_deg=round(face.pose.pitch_deg, 1) if face.pose else None,
+        roll_deg=round(face.pose.roll_deg, 1) if face.pose else None,
+        landmarks=tuple((round(float(x), 1), round(float(y), 1)) for x, y in points) if points is not None else (),
+    )
+
+
+def _vector(face: Face) -> Array:
+    if face.embedding is None:
+        raise InputError("a face without an embedding cannot be compared.")
+    return face.embedding
+
+
+def _likeness(score: EmbeddingScore) -> float:
+    """Higher is more alike, also where the similarity is clipped to 0."""
+    return -score.euclidean_distance if score.euclidean_distance is not None else score.cosine_similarity
