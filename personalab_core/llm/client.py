@@ -63,7 +63,7 @@ class LLMTextResponse:
     request_id: str | None = None
     model_version: str | None = None
     usage: Usage = Usage()
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class LLMImageResponse:
     model_version: str | None = None
     seed: int | None = None
     usage: Usage = Usage()
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class LLMVideoResponse:
     model_version: str | None = None
     seed: int | None = None
     usage: Usage = Usage()
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
 
 
 @runtime_checkable
@@ -110,13 +110,22 @@ class LLMClient(Protocol):
         schema: Mapping[str, Any] | None,
         use_search: bool,
         model_name: str,
-    ) -> LLMTextResponse: ...
+    ) -> LLMTextResponse:
+        """Return JSON that obeys ``schema`` (a JSON Schema; ``None`` leaves the shape open).
 
-    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse: ...
+        ``use_search`` lets the provider look things up; what it found is in ``sources``.
+        """
+        ...
+
+    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
+        """Return one picture or more, or none and why."""
+        ...
 
     def generate_video(
         self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
-    ) -> LLMVideoResponse: ...
+    ) -> LLMVideoResponse:
+        """Return one video, or none and why; ``resolution`` is such as ``720p``."""
+        ...
 
     async def generate_text_json_async(
         self,
@@ -126,15 +135,21 @@ class LLMClient(Protocol):
         schema: Mapping[str, Any] | None,
         use_search: bool,
         model_name: str,
-    ) -> LLMTextResponse: ...
+    ) -> LLMTextResponse:
+        """:meth:`generate_text_json` without blocking the event loop."""
+        ...
 
     async def generate_image_async(
         self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str
-    ) -> LLMImageResponse: ...
+    ) -> LLMImageResponse:
+        """:meth:`generate_image` without blocking the event loop."""
+        ...
 
     async def generate_video_async(
         self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
-    ) -> LLMVideoResponse: ...
+    ) -> LLMVideoResponse:
+        """:meth:`generate_video` without blocking the event loop."""
+        ...
 
 
 @runtime_checkable

@@ -1,0 +1,173 @@
+"""Which provider answers for which modality: a table of loaders, and a client that composes them.
+
+Adding a provider is one adapter file and one line in ``_REGISTRY``. A loader imports
+its adapter (and so the vendor's package) only when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+from personalab_core.errors import ConfigError
+from personalab_core.llm.client import (
+    LLMClient,
+    LLMImageResponse,
+    LLMTextResponse,
+    LLMVideoResponse,
+    Part,
+    Seedable,
+)
+
+if TYPE_CHECKING:
+    from personalab_core.config import Config
+
+Modality = Literal["text", "image", "video"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+
+
+def _gemini(config: Config) -> LLMClient:
+    from personalab_core.llm.gemini import KEY_VARIABLES, GeminiAdapter
+
+    return GeminiAdapter(api_key=config.secret(*KEY_VARIABLES))
+
+
+def _simulated(config: Config) -> LLMClient:
+    from personalab_core.llm.simulated import SimulatedClient
+    from personalab_core.prompts import load_patch_catalogue
+
+    return SimulatedClient(patches=load_patch_catalogue(config))
+
+
+_REGISTRY: Mapping[str, Callable[[Config], LLMClient]] = {
+    "gemini": _gemini,
+    "simulated": _simulated,
+}
+
+
+def create_client(config: Config) -> LLMClient:
+    """Return the client that ``config.models`` asks for.
+
+    One adapter if all three modalities name the same provider, else a
+    :class:`RoutingClient`. No key is checked and no connection opened here.
+
+    Raises:
+        ConfigError: A modality names a provider that is not built in.
+        MissingDependencyError: That provider's package is not installed.
+    """
+    names = {modality: _known(config.provider(modality), modality) for modality in MODALITIES}
+    clients = {name: _REGISTRY[name](config) for name in dict.fromkeys(names.values())}
+    if len(clients) == 1:
+        return next(iter(clients.values()))
+    return RoutingClient(text=clients[names["text"]], image=clients[names["image"]], video=clients[names["video"]])
+
+
+def _known(name: str, modality: Modality) -> str:
+    if name in _REGISTRY:
+        return name
+    near = get_close_matches(name, _REGISTRY, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"Unknown provider {name!r} for models.{modality}.provider. Known: {', '.join(sorted(_REGISTRY))}.{hint}"
+    )
+
+
+def provider_of(client: LLMClient, modality: Modality) -> str:
+    """Return the name of the provider that answers for ``modality``.
+
+    A client from outside that does not say (attribute ``provider``) is named by its class.
+    """
+    if isinstance(client, RoutingClient):
+        return provider_of(client.client_for(modality), modality)
+    return str(getattr(client, "provider", type(client).__name__))
+
+
+class RoutingClient:
+    """Several clients behind the one protocol: each modality has its own.
+
+    Args:
+        text: Answers ``generate_text_json`` and its async twin.
+        image: Answers ``generate_image`` and its async twin.
+        video: Answers ``generate_video`` and its async twin.
+    """
+
+    def __init__(self, *, text: LLMClient, image: LLMClient, video: LLMClient) -> None:
+        self._clients: dict[Modality, LLMClient] = {"text": text, "image": image, "video": video}
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{m}={provider_of(self, m)}" for m in MODALITIES)
+        return f"RoutingClient({names})"
+
+    def client_for(self, modality: Modality) -> LLMClient:
+        """Return the client that answers for ``modality``."""
+        return self._clients[modality]
+
+    def with_seed(self, seed: int) -> Self:
+        """Return a copy whose seedable clients are seeded; the others stay as they are."""
+        seeded = {m: c.with_seed(seed) if isinstance(c, Seedable) else c for m, c in self._clients.items()}
+        return type(self)(text=seeded["text"], image=seeded["image"], video=seeded["video"])
+
+    def generate_text_json(
+        self,
+        *,
+        system_instruction: str,
+        user_prompt: str,
+        schema: Mapping[str, Any] | None,
+        use_search: bool,
+        model_name: str,
+    ) -> LLMTextResponse:
+        """Delegate to the text client."""
+        return self._clients["text"].generate_text_json(
+            system_instruction=system_instruction,
+            user_prompt=user_prompt,
+            schema=schema,
+            use_search=use_search,
+            model_name=model_name,
+        )
+
+    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
+        """Delegate to the image client."""
+        return self._clients["image"].generate_image(parts=parts, aspect_ratio=aspect_ratio, model_name=model_name)
+
+    def generate_video(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> LLMVideoResponse:
+        """Delegate to the video client."""
+        return self._clients["video"].generate_video(
+            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
+        )
+
+    async def generate_text_json_async(
+        self,
+        *,
+        system_instruction: str,
+        user_prompt: str,
+        schema: Mapping[str, Any] | None,
+        use_search: bool,
+        model_name: str,
+    ) -> LLMTextResponse:
+        """Delegate to the text client."""
+        return await self._clients["text"].generate_text_json_async(
+            system_instruction=system_instruction,
+            user_prompt=user_prompt,
+            schema=schema,
+            use_search=use_search,
+            model_name=model_name,
+        )
+
+    async def generate_image_async(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str
+    ) -> LLMImageResponse:
+        """Delegate to the image client."""
+        return await self._clients["image"].generate_image_async(
+            parts=parts, aspect_ratio=aspect_ratio, model_name=model_name
+        )
+
+    async def generate_video_async(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> LLMVideoResponse:
+        """Delegate to the video client."""
+        return await self._clients["video"].generate_video_async(
+            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
+        )
