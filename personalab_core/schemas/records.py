@@ -53,9 +53,12 @@ class GenerationContext(Contract):
 
     provider: str
     model: str
+    model_version: str | None = None
+    """What the provider says answered, where it says so; changes unasked when a provider updates a model."""
     profile: str
     simulated: bool
     seed: int | None = None
+    """Handed to the provider if it takes one."""
     aspect_ratio: str | None = None
     config_hash: str
     package_version: str
