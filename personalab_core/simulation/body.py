@@ -104,9 +104,9 @@ def build_body(identity: SimulatedIdentity, framing: Framing, clothes_seed: int,
         for side in (-1, 1):
             parts.append(_arm(identity, outfit, side))
             parts.append(_hand(identity, side))
-    if framing == "full_body":
         for side in (-1, 1):
-            parts.extend(_leg(outfit, side))
+            leg, shoe = _leg(outfit, side)
+            parts.extend([leg, shoe] if framing == "full_body" else [leg])
     return tuple(parts)
 
 
@@ -162,7 +162,7 @@ def _dress_torso(identity: SimulatedIdentity, outfit: Outfit, points: FloatArray
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
     n = len(points)
     edge = np.where(z > -6, _neckline(outfit, x), F32(-11.8 if outfit.cut == TURTLENECK else -14.6))
-    cloth = smoothstep(0.15, -0.15, y - edge)
+    cloth = smoothstep(0.28, -0.28, y - edge)
     fabric = np.broadcast_to(outfit.fabric, points.shape).copy()
     if outfit.striped:
         blend(fabric, outfit.second, smoothstep(0.25, 0.45, np.sin(y * F32(2.4))) * F32(0.85))
@@ -187,7 +187,7 @@ def _paint_blazer(fabric: FloatArray, outfit: Outfit, x: FloatArray, y: FloatArr
     """A shirt in the opening, lapels along it, a button."""
     ax, front = np.abs(x), smoothstep(-5.0, -3.0, z)
     opening = np.clip((y + 39.0) / 24.0, 0, 1) ** 0.8 * F32(7.4)
-    shirt = smoothstep(0.18, -0.18, ax - opening) * front * (y > -39)
+    shirt = smoothstep(0.32, -0.32, ax - opening) * front * (y > -39)
     blend(fabric, outfit.inner, shirt)
     collar = ridge(ax - (opening - 0.1), 0, 0.35) * front * (y > -38)
     fabric *= (1 - F32(0.35) * collar)[..., None]
@@ -212,11 +212,10 @@ def _paint_shirt(fabric: FloatArray, outfit: Outfit, x: FloatArray, y: FloatArra
 def _paint_collar(fabric: FloatArray, colour: FloatArray, x: FloatArray, y: FloatArray, z: FloatArray) -> None:
     """Two collar wings from the neck down, shaded at their edges."""
     ax = np.abs(x)
-    tip = -14.6 - 5.2 * np.clip(1 - ax / 3.6, 0, 1)
-    lower = tip - 2.4 - 1.6 * np.clip((ax - 1.0) / 3.2, 0, 1) * smoothstep(7.2, 4.2, ax)
-    wing = smoothstep(0.15, -0.15, lower - y) * smoothstep(8.0, 7.6, ax) * smoothstep(-5.5, -4.0, z)
+    lower = np.where(ax < 4.6, -20.2 - 0.42 * ax, -22.1 + (ax - 4.6) * 2.75)
+    wing = smoothstep(0.25, -0.25, lower - y) * smoothstep(7.4, 7.0, ax) * smoothstep(-5.5, -4.0, z)
     blend(fabric, colour, wing)
-    fabric *= (1 - F32(0.40) * ridge(y - lower, -0.15, 0.4) * smoothstep(7.8, 7.0, ax) * smoothstep(-5.5, -4.0, z))[..., None]
+    fabric *= (1 - F32(0.40) * ridge(y - lower, -0.15, 0.4) * smoothstep(7.4, 7.0, ax) * smoothstep(-5.5, -4.0, z))[..., None]
 
 
 def _limb(
@@ -254,8 +253,8 @@ def _hand(identity: SimulatedIdentity, side: int) -> BodyPart:
     s = _shoulder_half_width(identity)
     skin = skin_colour(identity) * np.array([0.98, 0.88, 0.85], F32)
     path = [(side * (s + 1.9), -69.5, 0.2), (side * (s + 1.8), -76, 1.6), (side * (s + 1.2), -83, 3.0), (side * (s + 0.4), -88.5, 4.0)]
-    part = _limb(path, [2.3, 2.2, 2.6, 2.9, 2.8, 2.5, 2.1, 1.2, 0.15], skin, 48,
-                 depth=[2.5, 2.7, 3.6, 4.1, 3.9, 3.4, 2.9, 1.9, 0.2], specular=0.06)  # fmt: skip
+    part = _limb(path, [2.3, 2.2, 2.6, 2.9, 2.8, 2.6, 2.3, 1.7, 0.4], skin, 48,
+                 depth=[2.5, 2.7, 3.6, 4.1, 3.9, 3.5, 3.1, 2.4, 0.6], specular=0.06)  # fmt: skip
     x = (part.points[..., 2] - 2.5) * F32(1.0)
     y = part.points[..., 1]
     fingers = ridge(np.mod(x, F32(1.7)), 0.85, 0.28) * smoothstep(-79.5, -82, y)
@@ -263,12 +262,12 @@ def _hand(identity: SimulatedIdentity, side: int) -> BodyPart:
     return part
 
 
-def _leg(outfit: Outfit, side: int) -> list[BodyPart]:
-    """Trouser leg, then shoe."""
+def _leg(outfit: Outfit, side: int) -> tuple[BodyPart, BodyPart]:
+    """Trouser leg and shoe."""
     leg = _limb(
         [(side * 6.6, -60, -4.6), (side * 7.6, -104, -4.2), (side * 8.6, -148, -6.0)],
-        [6.8, 7.4, 7.0, 6.3, 5.6, 5.3, 5.2, 5.0, 4.9], outfit.trousers, 90,
-        depth=[8.0, 8.6, 8.0, 7.0, 6.2, 6.0, 5.8, 5.4, 5.2],
+        [6.0, 6.9, 6.9, 6.3, 5.6, 5.3, 5.2, 5.0, 4.9], outfit.trousers, 90,
+        depth=[6.0, 7.4, 7.6, 7.0, 6.2, 6.0, 5.8, 5.4, 5.2],
     )  # fmt: skip
     crease = value_noise(np.random.default_rng(outfit.folds + 7 + side), *leg.albedo.shape[:2], 20, 5)
     leg.albedo[...] *= (1 + F32(0.20) * crease)[..., None]
@@ -278,4 +277,4 @@ def _leg(outfit: Outfit, side: int) -> list[BodyPart]:
         [(side * 8.7, -146.5, -5.0), (side * 9.2, -149.5, -1.5), (side * 9.6, FLOOR_Y_CM, 2.0)],
         [4.3, 4.6, 4.9, 5.0, 4.7], outfit.shoes, 24, depth=[5.5, 7.5, 10.0, 12.5, 12.8], specular=0.10,
     )  # fmt: skip
-    return [leg, shoe]
+    return leg, shoe

@@ -74,12 +74,13 @@ def hair_line(head: Head, style: Style, columns: int) -> HairLine:
     long = ramp(0.48, 0.56, length)
     rooted = head.face.hairline_y
     swoop = 0.3 * np.sin(np.radians(signed * 2.2)) * np.sign(style.part)
-    front = rooted * (1 - fringe) + 3.35 * fringe + swoop * (1 - fringe)
+    swept = 1.1 * np.sin(np.radians(signed)) * style.part
+    front = rooted * (1 - fringe) + (3.35 + swept) * fringe + swoop * (1 - fringe)
     corner = 43 - 6 * recede
     dip = np.interp(
         deg,
         [0, 16, corner - 9, corner + 3, 57, 68, 180],
-        [0, 0.15 + 0.3 * recede, 0.6 * (1 - fringe) + 1.3 * recede, 0.5 * recede, -2.2, -2.6, -2.6],
+        [0, 0.15 + 0.3 * recede, 0.6 * (1 - fringe) + 1.3 * recede, 0.5 * recede - 0.9 * fringe, -2.2 - fringe, -2.6 - 1.6 * fringe, -2.6],
     )
     front_y = front + dip
     drop = 26.0 * float(np.clip((length - 0.48) / 0.52, 0, 1)) ** 1.1
@@ -91,7 +92,7 @@ def hair_line(head: Head, style: Style, columns: int) -> HairLine:
     root = np.where(region <= 0, front_y, front_y + (-1.2 - front_y) * np.clip(region, 0, 1))
     if long > 0.5:
         end = np.where(deg < 112, side, end)
-    return HairLine(azimuth, smooth_row(end, columns // 36), root, fringe, long, length, 62.0 + 3 * style.volume)
+    return HairLine(azimuth, smooth_row(end, columns // 36), root, fringe, long, length, 58.0 + 3 * style.volume)
 
 
 def build_hair(head: Head, style: Style, columns: int) -> Hair | None:
@@ -124,9 +125,9 @@ def build_hair(head: Head, style: Style, columns: int) -> Hair | None:
 def _shell(head: Head, style: Style, line: HairLine, curly: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Points of the shell, distance to the hair ends (cm) and path angle (radians from the crown)."""
     columns, length, long, face = len(line.azimuth), line.length, line.long, head.face
-    rows = int(columns * 0.9)
+    rows = int(columns * 0.9) // 4 * 4 + 1
     height = face.crown_y - TEMPLE_Y
-    thick = 0.30 + 1.0 * ramp(0.02, 0.35, length) + 0.42 * style.volume * ramp(0.08, 0.3, length)
+    thick = 0.30 + 1.0 * ramp(0.02, 0.35, length) + 0.25 * long + 0.42 * style.volume * ramp(0.08, 0.3, length)
     thick = max(0.2, thick + 0.9 * curly * min(1.0, 2.5 * length))
     dome_end = np.arccos(np.clip((line.end_y - TEMPLE_Y) / height, -1, 1))
     end_angle = np.where(line.end_y > TEMPLE_Y, dome_end, math.pi / 2 + (TEMPLE_Y - line.end_y) / _CM_PER_RADIAN)
@@ -147,11 +148,13 @@ def _shell(head: Head, style: Style, line: HairLine, curly: float) -> tuple[Floa
     th = th * (1 + 0.34 * clump * min(1.0, thick) + 0.5 * curly * blob)
     cropped = 1 - (1 - long) * (1 - curly * 0.6) * 0.72 * np.clip((8.6 - y) / 5.0, 0, 1)
     radius = np.sin(dome)
-    short_low = (1 - long) * low
     flare = long * (0.30 * np.sin(low / 4.5) + 0.02 * low * (1 + 0.6 * style.volume)) * (path > math.pi / 2)
-    half_width = (face.temple_hw + 0.92 * th * cropped) * radius - 0.085 * short_low * (1 + 0.1 * short_low) + flare
+    side_of_skull, back_of_skull = _skull_outline(head, y)
+    side_of_skull += (face.temple_hw - side_of_skull) * long
+    back_of_skull += (10.0 - np.clip(low / 14.0, 0, 1) * 2.6 - back_of_skull) * long
+    half_width = (side_of_skull + 0.92 * th * cropped) * radius + flare
     depth = (9.35 + th) * radius**0.94
-    back = (10.0 + th * (0.35 + 0.65 * cropped)) * radius - 0.5 * short_low - long * np.clip(low / 14.0, 0, 1) * 2.6
+    back = (back_of_skull + th * (0.35 + 0.65 * cropped)) * radius
     c, sn = np.cos(line.azimuth)[None], np.sin(line.azimuth)[None]
     rr = (np.abs(c) ** 2.1 + np.abs(sn) ** 2.1) ** (-1 / 2.1)
     x = half_width * sn * rr
@@ -162,6 +165,14 @@ def _shell(head: Head, style: Style, line: HairLine, curly: float) -> tuple[Floa
     groove = np.exp(-(((x - style.part * 4.2) / 0.6) ** 2)) * (path < 1.35) * (y > 6) * (z > -3)
     y = y - 0.30 * groove * min(1.0, thick) * (1 - line.fringe)
     return np.stack([x, y, z], -1).astype(F32), edge.astype(F32), path.astype(F32)
+
+
+def _skull_outline(head: Head, y: Profile) -> tuple[Profile, Profile]:
+    """Half width and back depth of the skull below the temples at heights `y`; above them its greatest ones."""
+    rows = slice(int(np.argmin(np.abs(head.row_y - TEMPLE_Y))), head.jaw_row + 1)
+    side = int(np.argmin(np.abs(head.azimuth - math.radians(100))))
+    at_side, at_back = head.points[rows, side][::-1], head.points[rows, 0][::-1]
+    return np.interp(y, at_side[:, 1], at_side[:, 0]), np.interp(y, at_back[:, 1], -at_back[:, 2])
 
 
 def _thickness_profile(
@@ -190,7 +201,8 @@ def _strands(line: HairLine, style: Style, path: FloatArray, curly: float, shape
     u = np.broadcast_to(np.arange(n, dtype=F32)[None], shape)
     v = np.broadcast_to(np.arange(rows, dtype=F32)[:, None], shape)
     side = -np.sign(style.part) * (0.5 + 0.5 * abs(style.part)) * (1 - 0.6 * line.fringe)
-    sweep = F32(0.14 * n * side) * np.sin(path * F32(1.6))
+    ahead = np.clip(np.cos(line.azimuth)[None] + 0.45, 0, 1).astype(F32)
+    sweep = F32(0.07 * n * side) * np.sin(np.minimum(path, 1.5) * F32(1.05)) * ahead
     wave = F32(n * 0.008 * max(0.0, style.wave + 0.3)) * np.sin(path * 9 + 2 * np.sin(line.azimuth * 7)[None].astype(F32))
     fine = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), max(0.6, n / 320.0)) * F32(2.0)
     locks = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), n / 90.0) * F32(3.6)
@@ -220,10 +232,10 @@ def _alpha(
     if line.long > 0.5:
         roots = np.clip((points[..., 1] - line.root_y[None].astype(F32) - uneven * F32(0.6)) / F32(0.9), 0, 1)
         fallen = np.clip((line.root_y.max() - points[..., 1]) / 10.0, 0, 1).astype(F32)
-        shift = (14.0 if inner else 0.0) - 0.0
+        shift = 22.0 if inner else 0.0
         side = deg - F32(line.opening_deg - shift) - 5 * np.sin(fallen * 3.0)
         if not inner:
-            side = side - strands * F32(6 * (1 - 0.85 * curly))
+            side = side - strands * F32(4 * (1 - 0.85 * curly))
         alpha = alpha * np.maximum(roots, smoothstep(0, 3.0, side))
     if line.length < 0.12:
         alpha = alpha * F32(0.45 + 3.5 * line.length)
@@ -238,7 +250,7 @@ def _wisps(
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Loose strands (count, 5, 3), short polylines leaving the shell along its tangent, and normals at their roots."""
     rows, n = points.shape[:2]
-    count = int(1400 * ramp(0.1, 0.4, line.length))
+    count = int(1200 * ramp(0.1, 0.6, line.length) * (1 - 0.6 * curly * (1 - line.long)))
     rng = np.random.default_rng(991)
     i = (rng.beta(2.2, 1.4, count) * (rows - 1)).astype(int)
     j = rng.integers(0, n, count)

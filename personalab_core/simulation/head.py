@@ -137,7 +137,7 @@ def resolve_expression(head: Head, scene: Scene) -> Expression:
         lid_upper=face.lid_upper * opened,
         lid_lower=face.lid_lower * (opened * 0.6 + 0.4) * (1 - 0.18 * grin),
         mouth_hw=face.mouth_hw * (1 + 0.17 * smile - 0.07 * scene.mouth_open),
-        mouth_y=face.mouth_y - 0.25 * 1.2 * scene.mouth_open * 0.0,
+        mouth_y=face.mouth_y,
         mouth_curve=0.09 * v("mouth_curve") + 0.50 * smile,
         lip_upper=face.lip_upper * (1 - 0.14 * grin),
         lip_lower=face.lip_lower * (1 - 0.14 * grin),
@@ -173,7 +173,7 @@ def build_head(identity: SimulatedIdentity, size: int) -> Head:
         brow_lift=bump(np.abs(x), y, 2.8, face.brow_y + 0.5, 5.2, 2.3) * front,
         jaw_row=size - int(size * _CAP_SHARE) - 1,
         eye_window=_window(x, y, front, 6.4, -2.6, 2.6),
-        mouth_window=_window(x, y, front, 6.6, face.mouth_y - 4.2, face.nose_base_y + 2.4),
+        mouth_window=_window(x, y, front, 7.0, face.mouth_y - 4.2, -0.3),
     )
 
 
@@ -185,7 +185,7 @@ def _row_layout(face: FaceProportions, size: int) -> tuple[NDArray[np.float64], 
     position = np.cumsum(density)
     wanted = np.linspace(position[0], position[-1], size - dome - cap)
     return (
-        np.linspace(0.02, math.pi / 2, dome, endpoint=False),
+        np.linspace(0.006, math.pi / 2, dome, endpoint=False),
         np.interp(wanted, position, fine),
         np.linspace(0, 1, cap + 1)[1:],
     )
@@ -203,7 +203,7 @@ def _skull(
     chin = face.chin_y
     width = hermite(
         y,
-        [TEMPLE_Y, 1.5, -1.5, -4.3, -7.0, -9.1, chin],
+        [TEMPLE_Y, 1.5, -1.5, -4.3, -4.3 + 0.42 * (chin + 4.3), -4.3 + 0.74 * (chin + 4.3), chin],
         [face.temple_hw, face.temple_hw, face.cheek_hw + 0.08, face.cheek_hw - 0.35,
          face.jaw_hw, 0.45 * face.jaw_hw + 0.55 * face.chin_hw + 0.1, face.chin_hw],
     )  # fmt: skip
@@ -211,7 +211,7 @@ def _skull(
     # Depth must fall towards the chin: a bump here would run round the tilted slice like a second jaw line.
     depth = hermite(
         y,
-        [TEMPLE_Y, 2.0, 0, -3, -5.5, -7.5, -9.0, chin + 1.2, chin],
+        [TEMPLE_Y, 2.0, 0, -3, -5.5, *(-5.5 + share * (chin + 5.5) for share in (0.38, 0.62, 0.78, 1))],
         [9.35, 9.4, 9.1, 9.0, 9.1, 9.12, 9.0 + 0.1 * proj, 8.85 + 0.28 * proj, 8.3 + 0.35 * proj],
     )
     back = hermite(y, [TEMPLE_Y, -2, -6, chin], [10.0, 8.9, 6.6, 4.6])
@@ -361,7 +361,7 @@ def _pose_mouth(head: Head, e: Expression, points: FloatArray) -> MouthLayer:
     fold = _smile_fold(head, e, ax, y, z)
     s = np.clip(ax / F32(e.mouth_hw), 0, 1.4)
     arc = np.clip(1 - s * s, 0, 1)
-    seam_y = F32(e.mouth_y + 0) + F32(e.mouth_curve) * s * s - F32(0.10) * (1 - s) - F32(0.10) * ridge(s, 0, 0.3)
+    seam_y = F32(e.mouth_y) + F32(e.mouth_curve) * s * s - F32(0.10) * (1 - s) - F32(0.10) * ridge(s, 0, 0.3)
     gap = F32(e.gap) * arc ** F32(0.75)
     bow = 1 + 0.5 * v("lip_bow")
     cupid = F32(0.16 * bow) * ridge(s, 0.27, 0.3) - F32(0.12 * bow) * ridge(s, 0, 0.2)
@@ -383,7 +383,7 @@ def _pose_mouth(head: Head, e: Expression, points: FloatArray) -> MouthLayer:
     closed = 1 - hole
     return MouthLayer(
         x, y, lip_up * closed, lip_low * closed, hole,
-        teeth=hole * smoothstep(0, 0.04, inner_up - y) * smoothstep(0.78, 0.66, inner_up - y) * smoothstep(0.9, 0.75, s),
+        teeth=hole * smoothstep(0, 0.04, inner_up - y) * smoothstep(0.64, 0.52, inner_up - y) * smoothstep(0.9, 0.75, s),
         seam=ridge(y - seam_y, 0, 0.13) * inside * closed,
         seam_wide=ridge(y - seam_y, 0, 0.45) * smoothstep(1.12, 0.9, ax / F32(e.mouth_hw)),
         fold=fold,

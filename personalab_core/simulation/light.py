@@ -119,7 +119,7 @@ class Light:
 def build_light(scene: Scene) -> Light:
     """The scene's light in camera coordinates."""
     w = scene.warmth
-    dim = 0.035 if scene.silhouette else 1.0
+    dim = 0.02 if scene.silhouette else 1.0
     return Light(
         key=_direction(scene.light_azimuth_deg, scene.light_elevation_deg),
         fill=_direction(-0.9 * scene.light_azimuth_deg + 8, 8),

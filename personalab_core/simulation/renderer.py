@@ -67,7 +67,7 @@ class _Layers:
 
 def _build_layers(identity: SimulatedIdentity, style: Style, size: int) -> _Layers:
     head = build_head(identity, size)
-    columns = int(size * 0.9) | 1
+    columns = int(size * 0.9) // 4 * 4 + 1
     line = hair_line(head, style, columns)
     hairline = np.interp(head.azimuth, line.azimuth, np.maximum(line.root_y, line.end_y))
     scalp = min(0.9, 0.30 + 1.6 * length_of(style))
@@ -125,7 +125,7 @@ def _grid_size(px_per_cm: float) -> int:
     for size, least in ((289, 15.0), (193, 8.5), (145, 4.5)):
         if px_per_cm >= least:
             return size
-    return 105
+    return 109
 
 
 class PortraitRenderer:

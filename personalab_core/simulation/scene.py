@@ -65,7 +65,7 @@ class Scene:
     background: BackgroundName = "studio"
     background_seed: int = 0
     clothes_seed: int = 0
-    noise: float = 0.008
+    noise: float = 0.005
     blur_sigma_px: float = 0.0
     silhouette: bool = False
     seed: int = 0
@@ -111,7 +111,7 @@ def sample_scene(seed: int, framing: Framing | None = None, strength: float = 1.
         background=str(rng.choice(BACKGROUND_NAMES)),  # type: ignore[arg-type]  # drawn from the literal's members
         background_seed=int(rng.integers(0, 1 << 30)),
         clothes_seed=int(rng.integers(0, 1 << 30)),
-        noise=float(0.004 + 0.012 * rng.random() * s),
+        noise=float(0.003 + 0.007 * rng.random() * s),
         blur_sigma_px=float(max(0.0, rng.normal(0, 0.4 * s))),
         seed=seed,
     )

@@ -60,8 +60,8 @@ def build_skin(head: Head, style: Style, hairline: FloatArray, scalp: float) -> 
     cover = smoothstep(-0.6, 1.3, y - hairline[None].astype(F32)) * F32(scalp)
     blend(albedo, hair * F32(0.6), cover)
     masc = max(0.0, identity.value("masc"))
-    lips = skin * np.array([0.92, 0.50, 0.48], F32) + np.array([0.016, 0, 0.005], F32)
-    lips = lips * F32(1 - 0.3 * masc) + skin * np.array([0.9, 0.66, 0.6], F32) * F32(0.3 * masc)
+    lips = skin * np.array([0.84, 0.44, 0.46], F32) + np.array([0.014, 0, 0.006], F32)
+    lips = lips * F32(1 - 0.3 * masc) + skin * np.array([0.88, 0.64, 0.60], F32) * F32(0.3 * masc)
     return Skin(albedo, np.asarray(specular * (1 - 0.9 * brow) * (1 - 0.8 * cover), F32), lips, skin, hair, iris_colour(identity))
 
 
@@ -143,6 +143,10 @@ def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDAr
     occlusion = _cavities(posed, normals)
     occlusion[window_m] *= 1 - F32(0.25) * mouth.seam_wide
     colour = light.shade(normals, albedo, occlusion=occlusion, specular=specular, wrap=SKIN_WRAP)
+    # The rim between jaw and the dark underside would draw an ink line around the chin: let it fade over.
+    jaw, fade = head.jaw_row, np.linspace(0, 1, 8, dtype=F32)[:, None, None]
+    rim = colour[jaw - 1 : jaw + 7]
+    rim += (colour[jaw - 2] - rim) * (1 - fade)
     _paint_mouth(colour[window_m], posed, light)
     _paint_eyes(colour[window_e], normals[window_e], posed, skin, light, scene)
     return light.develop(colour)
@@ -172,7 +176,6 @@ def _paint_mouth(colour: FloatArray, posed: PosedHead, light: Light) -> None:
     depth = np.clip(1.0 - 0.8 * smoothstep(0, 1.3, np.abs(mouth.y - F32(e.mouth_y))), 0.2, 1)
     blend(colour, np.array([0.085, 0.02, 0.02], F32) * depth[..., None], mouth.hole)
     between = np.abs(np.mod(mouth.x / F32(_TOOTH_CM), 1) - F32(0.5)) * 2
-    gap_line = smoothstep(0.86, 1.0, 1 - np.abs(1 - between) if False else between) * 0.0
     line = 1 - F32(0.16) * smoothstep(0.80, 0.98, 1 - between)
     round_off = 1 - F32(0.42) * smoothstep(0.1, 0.95, ax / F32(e.mouth_hw))
     lit = F32(0.55 + 0.45 * float(np.clip(light.key @ light.view, 0, 1)))

@@ -26,7 +26,9 @@ _BROW_LEFT = (43, 48, 49, 51, 50, 46, 47, 45, 44)
 _BROW_RIGHT = (101, 105, 104, 103, 102, 97, 98, 99, 100)
 _CONTOUR_TOP_Y = 1.4
 _CONTOUR_AZIMUTH_DEG = 84.0
-_VISIBLE_DEPTH_CM = 1.0
+_CONTOUR_SECTORS = 40
+_DEPTH_TOLERANCE_CM = np.where(np.arange(106) < 33, 2.2, 1.0).astype(F32)
+"""Contour points lie on the outline, where depth changes fastest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,21 +176,29 @@ def _on_surface(posed: PosedHead, wanted: FloatArray) -> FloatArray:
 
 
 def _contour(posed: PosedHead, view: FloatArray, side: int) -> FloatArray:
-    """17 points from chin to temple along the visible outline of one side, evenly spaced in the picture."""
+    """17 points from chin to temple along the visible outline of one half of the face, evenly spaced in the picture.
+
+    The outline is taken in polar coordinates about the nose base: in each of `_CONTOUR_SECTORS` directions the vertex
+    that lies furthest out, roll apart. So it follows the jaw line on the near side and the silhouette on the far one.
+    """
     head = posed.head
-    limit = math.radians(_CONTOUR_AZIMUTH_DEG)
     azimuth = head.azimuth * side
-    columns = np.flatnonzero((azimuth >= -1e-6) & (azimuth <= limit))
+    columns = np.flatnonzero((azimuth >= -1e-6) & (azimuth <= math.radians(_CONTOUR_AZIMUTH_DEG)))
     columns = columns[np.argsort(azimuth[columns])]
-    first = int(np.argmin(np.abs(head.points[:, columns[-1], 1] - _CONTOUR_TOP_Y)[: head.jaw_row]))
-    rows = np.arange(head.jaw_row, first - 1, -1)
-    grid = posed.points[np.ix_(rows, columns)]
-    # Sideways distance as the camera sees it, roll apart: the outermost vertex of each row is the silhouette.
-    outward = (grid @ _sideways(view)) * side
-    edge = outward.argmax(1)
-    jaw = grid[0, : edge[0] + 1]
-    line = np.concatenate([jaw, grid[np.arange(1, len(rows)), edge[1:]]])
-    flat = line @ view[:2].T
+    top = int(np.argmin(np.abs(head.points[: head.jaw_row, columns[-1], 1] - F32(_CONTOUR_TOP_Y))))
+    grid = posed.points[np.ix_(np.arange(head.jaw_row, top - 1, -1), columns)]
+    axes = np.stack([_sideways(view) * side, np.cross(view[2], _sideways(view))])
+    centre = posed.points[int(np.argmin(np.abs(head.row_y - head.face.nose_base_y))), head.size // 2]
+    plane = (grid - centre) @ axes.T
+    angle = np.arctan2(plane[..., 0], -plane[..., 1])
+    start, end = angle[0, 0], angle[-1, int(plane[-1, :, 0].argmax())]
+    sector = np.floor((angle - start) / (end - start + 1e-6) * _CONTOUR_SECTORS).astype(int).ravel()
+    far = np.hypot(plane[..., 0], plane[..., 1]).ravel()
+    order = np.lexsort((far, sector))
+    order = order[(sector[order] >= 0) & (sector[order] < _CONTOUR_SECTORS)]
+    outer = order[np.flatnonzero(np.diff(sector[order], append=_CONTOUR_SECTORS))]
+    line = np.concatenate([grid[0, :1], grid.reshape(-1, 3)[outer], grid[-1, plane[-1, :, 0].argmax()][None]])
+    flat = line @ axes.T
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(flat, axis=0).T))])
     at = np.linspace(0, length[-1], 17)
     return np.stack([np.interp(at, length, line[:, i]) for i in range(3)], 1).astype(F32)
@@ -213,8 +223,8 @@ def find_visible(points: FloatArray, depth_of_points: FloatArray, depth: FloatAr
     """Which points are inside the picture and not behind something drawn.
 
     Args:
-        points: (n, 2) pixels of the depth buffer.
-        depth_of_points: (n,) centimetres, larger is nearer.
+        points: (106, 2) pixels of the depth buffer.
+        depth_of_points: (106,) centimetres, larger is nearer.
         depth: The canvas' depth buffer.
     """
     h, w = depth.shape
@@ -224,7 +234,7 @@ def find_visible(points: FloatArray, depth_of_points: FloatArray, depth: FloatAr
     for i in np.flatnonzero(inside):
         window = depth[max(0, row[i] - 1) : row[i] + 2, max(0, column[i] - 1) : column[i] + 2]
         near[i] = window.min()
-    return inside & (near <= depth_of_points + _VISIBLE_DEPTH_CM)
+    return inside & (near <= depth_of_points + _DEPTH_TOLERANCE_CM)
 
 
 def occlusion_of(visible: NDArray[np.bool_]) -> float:
