@@ -55,7 +55,7 @@ class Source:
 class LLMTextResponse:
     """Structured text. ``parsed`` is the decoded JSON, ``text`` the raw answer."""
 
-    parsed: Any = None
+    parsed: Any = field(default=None, repr=False)
     text: str = field(default="", repr=False)
     sources: tuple[Source, ...] = ()
     block_reason: str | None = None

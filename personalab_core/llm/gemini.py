@@ -1,0 +1,295 @@
+"""Gemini through google-genai: text with a JSON schema, and pictures conditioned on reference pictures.
+
+Retries of the SDK are off (the injected retry policy decides), a time limit is always
+set, and no key, prompt or picture reaches a message or a log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from personalab_core.errors import CapabilityError, InvalidRequestError, MissingDependencyError, MissingKeyError
+from personalab_core.llm.client import (
+    ImagePart,
+    LLMImageResponse,
+    LLMTextResponse,
+    LLMVideoResponse,
+    Part,
+    Source,
+    Usage,
+)
+
+try:
+    import pydantic
+    from google import genai
+    from google.genai import types
+except ImportError as error:
+    raise MissingDependencyError(
+        "The 'gemini' provider needs the 'google-genai' package, which is not installed. "
+        "Install it with: pip install google-genai"
+    ) from error
+
+from personalab_core.llm.gemini_errors import PROVIDER, translated
+
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+DEFAULT_TIMEOUT_S = 180.0
+"""Large pictures take about 20-40 s; the SDK's own default waits for ever."""
+
+_POLICY_FINISHES = frozenset(
+    {
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+        "MODEL_ARMOR",
+    }
+)
+"""Finish reasons that mean the answer was withheld by a policy."""
+
+_FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.S)
+
+
+class GeminiAdapter:
+    """Gemini behind ``LLMClient``; may be shared by threads and event loops.
+
+    Args:
+        api_key: The key, or ``None``: then the first call says which variable to set.
+        base_url: Another server than Google's, for tests and gateways.
+        timeout_s: Time limit of one call in seconds.
+    """
+
+    provider = PROVIDER
+
+    def __init__(
+        self, *, api_key: str | None, base_url: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> None:
+        self._api_key = api_key
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._sdk: genai.Client | None = None
+
+    def __repr__(self) -> str:
+        return f"GeminiAdapter(key {'set' if self._api_key else 'missing'}, timeout_s={self._timeout_s:g})"
+
+    def generate_text_json(
+        self,
+        *,
+        system_instruction: str,
+        user_prompt: str,
+        schema: Mapping[str, Any] | None,
+        use_search: bool,
+        model_name: str,
+    ) -> LLMTextResponse:
+        """Return decoded JSON; ``parsed`` is ``None`` if the model's text is not JSON.
+
+        Raises:
+            MissingKeyError: No key is set.
+            LLMError: The call failed.
+        """
+        sdk = self._client()
+        config = _text_config(system_instruction, schema, use_search=use_search)
+        with translated():
+            answer = sdk.models.generate_content(model=model_name, contents=user_prompt, config=config)
+        return _text_response(answer)
+
+    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
+        """Return the pictures of the answer, or none and why.
+
+        Raises:
+            MissingKeyError: No key is set.
+            LLMError: The call failed.
+        """
+        sdk = self._client()
+        contents, config = _image_request(parts, aspect_ratio)
+        with translated():
+            answer = sdk.models.generate_content(model=model_name, contents=contents, config=config)
+        return _image_response(answer)
+
+    def generate_video(
+        self,
+        *,
+        prompt: str | Sequence[Part],  # noqa: ARG002  # the protocol has these four
+        resolution: str,  # noqa: ARG002
+        aspect_ratio: str,  # noqa: ARG002
+        model_name: str,  # noqa: ARG002
+    ) -> LLMVideoResponse:
+        """Raise: this adapter makes text and pictures.
+
+        Raises:
+            CapabilityError: Always.
+        """
+        raise CapabilityError("this adapter makes text and pictures, no video yet", provider=PROVIDER)
+
+    async def generate_text_json_async(
+        self,
+        *,
+        system_instruction: str,
+        user_prompt: str,
+        schema: Mapping[str, Any] | None,
+        use_search: bool,
+        model_name: str,
+    ) -> LLMTextResponse:
+        """:meth:`generate_text_json` without blocking the event loop."""
+        sdk = self._client()
+        config = _text_config(system_instruction, schema, use_search=use_search)
+        with translated():
+            answer = await sdk.aio.models.generate_content(model=model_name, contents=user_prompt, config=config)
+        return _text_response(answer)
+
+    async def generate_image_async(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str
+    ) -> LLMImageResponse:
+        """:meth:`generate_image` without blocking the event loop."""
+        sdk = self._client()
+        contents, config = _image_request(parts, aspect_ratio)
+        with translated():
+            answer = await sdk.aio.models.generate_content(model=model_name, contents=contents, config=config)
+        return _image_response(answer)
+
+    async def generate_video_async(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> LLMVideoResponse:
+        """:meth:`generate_video`."""
+        return self.generate_video(
+            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
+        )
+
+    def _client(self) -> genai.Client:
+        """Return the one SDK client; it must live as long as its calls, so it is kept here."""
+        if not self._api_key:
+            raise MissingKeyError(
+                f"The provider 'gemini' needs an API key: set {' or '.join(KEY_VARIABLES)} in the environment "
+                "or in .env. (The profile 'simulated' needs none.)"
+            )
+        with self._lock:
+            if self._sdk is None:
+                self._sdk = genai.Client(
+                    api_key=self._api_key,
+                    enterprise=False,  # otherwise GOOGLE_GENAI_USE_VERTEXAI would send the key elsewhere
+                    http_options=types.HttpOptions(
+                        base_url=self._base_url,
+                        timeout=round(self._timeout_s * 1000),
+                        retry_options=types.HttpRetryOptions(attempts=1),
+                    ),
+                )
+            return self._sdk
+
+
+def _text_config(
+    system_instruction: str, schema: Mapping[str, Any] | None, *, use_search: bool
+) -> types.GenerateContentConfig:
+    return types.GenerateContentConfig(
+        system_instruction=system_instruction or None,
+        tools=[types.Tool(google_search=types.GoogleSearch())] if use_search else None,
+        response_mime_type="application/json",
+        response_json_schema=None if schema is None else dict(schema),
+        automatic_continuation=False,  # it would send, and bill, further requests unseen
+    )
+
+
+def _image_request(parts: Sequence[Part], aspect_ratio: str) -> tuple[types.Content, types.GenerateContentConfig]:
+    try:
+        contents = types.Content(role="user", parts=[_part(part) for part in parts])
+    except pydantic.ValidationError:
+        # Not chained: the text of a validation error quotes what it refused.
+        raise InvalidRequestError(
+            "expected every part to be text or an ImagePart of bytes", provider=PROVIDER
+        ) from None
+    config = types.GenerateContentConfig(
+        response_modalities=["IMAGE"],
+        image_config=types.ImageConfig(aspect_ratio=aspect_ratio),
+        automatic_continuation=False,
+    )
+    return contents, config
+
+
+def _part(part: Part) -> types.Part:
+    if isinstance(part, ImagePart):
+        return types.Part.from_bytes(data=part.data, mime_type=part.mime_type)
+    return types.Part.from_text(text=part)
+
+
+def _text_response(answer: types.GenerateContentResponse) -> LLMTextResponse:
+    text = "".join(part.text for part in _parts(answer) if part.text and not part.thought)
+    finish = _finish_reason(answer)
+    return LLMTextResponse(
+        parsed=_decoded(text),
+        text=text,
+        sources=tuple(_sources(answer)),
+        block_reason=_block_reason(answer, finish, empty=not text),
+        finish_reason=finish,
+        request_id=answer.response_id,
+        model_version=answer.model_version,
+        usage=_usage(answer),
+    )
+
+
+def _image_response(answer: types.GenerateContentResponse) -> LLMImageResponse:
+    # Thinking models send drafts flagged as thoughts; they are not the answer.
+    blobs = (part.inline_data for part in _parts(answer) if part.inline_data and not part.thought)
+    images = tuple(blob.data for blob in blobs if blob.data)
+    finish = _finish_reason(answer)
+    return LLMImageResponse(
+        images=images,
+        block_reason=_block_reason(answer, finish, empty=not images),
+        finish_reason=finish,
+        request_id=answer.response_id,
+        model_version=answer.model_version,
+        usage=_usage(answer, n_images=len(images)),
+    )
+
+
+def _parts(answer: types.GenerateContentResponse) -> Sequence[types.Part]:
+    candidates = answer.candidates or []
+    content = candidates[0].content if candidates else None
+    return (content.parts or []) if content else []
+
+
+def _decoded(text: str) -> Any:
+    """Return the JSON of a text, fenced or not; ``None`` if it is none."""
+    fenced = _FENCE.fullmatch(text)
+    try:
+        return json.loads(fenced[1] if fenced else text)
+    except json.JSONDecodeError:
+        return None
+
+
+def _finish_reason(answer: types.GenerateContentResponse) -> str | None:
+    candidates = answer.candidates or []
+    reason = candidates[0].finish_reason if candidates else None
+    return None if reason is None else str(reason.value)
+
+
+def _block_reason(answer: types.GenerateContentResponse, finish: str | None, *, empty: bool) -> str | None:
+    """Return why a policy withheld the answer; ``None`` if it did not."""
+    feedback = answer.prompt_feedback
+    if feedback is not None and feedback.block_reason is not None:
+        return str(feedback.block_reason.value)
+    return finish if empty and finish in _POLICY_FINISHES else None
+
+
+def _sources(answer: types.GenerateContentResponse) -> Iterator[Source]:
+    candidates = answer.candidates or []
+    grounding = candidates[0].grounding_metadata if candidates else None
+    for chunk in (grounding.grounding_chunks or []) if grounding else []:
+        if chunk.web is not None and chunk.web.uri:
+            yield Source(title=chunk.web.title or "", url=chunk.web.uri)
+
+
+def _usage(answer: types.GenerateContentResponse, *, n_images: int | None = None) -> Usage:
+    counted = answer.usage_metadata
+    return Usage(
+        input_tokens=counted.prompt_token_count if counted else None,
+        output_tokens=counted.candidates_token_count if counted else None,
+        n_images=n_images,
+    )
