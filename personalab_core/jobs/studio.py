@@ -1,0 +1,148 @@
+"""Everything a run needs, built from a configuration in one place.
+
+The command line, the worker process and the examples use the same composition, so
+that wiring exists once. Each part is built when it is first used: listing personas
+loads no face model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+
+from personalab_core.config import Config, PersonaStore
+from personalab_core.generation import ImageGenerator, RetryPolicy, context_from_config
+from personalab_core.identity import DriftTracker, FaceRuntime, IdentityEvaluator, IdentityPolicy, build_evaluator
+from personalab_core.identity.evaluator import can_measure_faces
+from personalab_core.llm import LLMClient, create_client
+from personalab_core.observability import GenerationMetricsLogger
+from personalab_core.orchestration import GenerationOrchestrator, OnEvent
+from personalab_core.orchestration.workbench import utc_now
+from personalab_core.prompts import AssetScenarios, load_asset_scenarios, load_patch_catalogue
+from personalab_core.schemas import GenerationContext
+
+
+class Studio:
+    """The parts of one workspace, wired together.
+
+    Args:
+        config: Settings in force.
+        job_id: Job that the records are to name.
+        client: Reaches the providers; what the configuration asks for if ``None``.
+        evaluator: Measures; what the configuration asks for if ``None``. Hand one in to
+            share loaded models between studios.
+        clock: Current time, with zone.
+        sleeper: Waits that many seconds between tries of a failed call.
+        on_event: Told what happens while an asset is made.
+        announce: Told in one sentence before a missing face model pack is downloaded;
+            without it nothing is downloaded.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        job_id: str | None = None,
+        client: LLMClient | None = None,
+        evaluator: IdentityEvaluator | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        sleeper: Callable[[float], None] = time.sleep,
+        on_event: OnEvent | None = None,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.job_id = job_id
+        self.clock = clock
+        self._client = client
+        self._evaluator = evaluator
+        self._sleeper = sleeper
+        self._on_event = on_event
+        self._announce = announce
+
+    @cached_property
+    def personas(self) -> PersonaStore:
+        """The workspace's personas."""
+        return PersonaStore(self.config.paths.personas)
+
+    @cached_property
+    def client(self) -> LLMClient:
+        """The provider, or several behind one."""
+        return self._client or create_client(self.config)
+
+    @cached_property
+    def evaluator(self) -> IdentityEvaluator:
+        """The instrument; a ``StubEvaluator`` where nothing can measure faces."""
+        if self._evaluator is not None:
+            return self._evaluator
+        embedding = self.config.evaluation.embedding
+        runtime = None
+        if embedding.backend == "arcface" and can_measure_faces():
+            runtime = FaceRuntime.load(
+                embedding.model_name, allow_download=self._announce is not None, announce=self._announce
+            )
+        return build_evaluator(self.config.evaluation, runtime=runtime)
+
+    @cached_property
+    def policy(self) -> IdentityPolicy:
+        """Decides; with the thresholds that fit the instrument."""
+        return IdentityPolicy.for_evaluator(self.evaluator.info, self.config.evaluation)
+
+    @cached_property
+    def context(self) -> GenerationContext:
+        """What every record says about provider, model and configuration."""
+        return context_from_config(self.config, job_id=self.job_id)
+
+    @cached_property
+    def scenarios(self) -> AssetScenarios:
+        """Templates and scenes of this workspace."""
+        return load_asset_scenarios(self.config)
+
+    @cached_property
+    def metrics_logger(self) -> GenerationMetricsLogger:
+        """The log of attempts."""
+        return GenerationMetricsLogger(self.config.paths.output)
+
+    @cached_property
+    def drift_tracker(self) -> DriftTracker | None:
+        """The timelines; ``None`` if they are switched off."""
+        drift = self.config.evaluation.drift
+        return DriftTracker(drift.log_dir) if drift.enabled else None
+
+    @cached_property
+    def image_generator(self) -> ImageGenerator:
+        """Calls the provider and stores pictures."""
+        retry = self.config.runtime.retry
+        return ImageGenerator(
+            client=self.client,
+            model_name=self.config.model_name("image"),
+            aspect_ratio=self.config.generation.image.aspect_ratio,
+            references_root=self.config.paths.references,
+            context=self.context,
+            transport_retry=RetryPolicy(
+                max_retries=retry.max_retries,
+                backoff_base=retry.backoff_base,
+                backoff_factor=retry.backoff_factor,
+                backoff_max=retry.backoff_max,
+                sleeper=self._sleeper,
+            ),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def orchestrator(self) -> GenerationOrchestrator:
+        """Drives the attempt loop."""
+        return GenerationOrchestrator(
+            image_generator=self.image_generator,
+            evaluator=self.evaluator,
+            policy=self.policy,
+            drift_tracker=self.drift_tracker,
+            metrics_logger=self.metrics_logger,
+            output_dir=self.config.paths.output,
+            references_root=self.config.paths.references,
+            context=self.context,
+            patches=load_patch_catalogue(self.config),
+            clock=self.clock,
+            on_event=self._on_event,
+        )
