@@ -1,0 +1,190 @@
+"""Train the face recogniser: `python -m training.train_recogniser --data DIR --out recogniser.pt`.
+
+Two losses: additive angular margin over the training people (ArcFace, Deng et al. 2019) and, decisive with only a few
+pictures of each, the regression of the parameters that make the person. Hair style and hair colour are redrawn within
+a person and not regressed, so what is left to go by is bones, eyes and skin.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from training.augment import Affine, Image, camera, fit_similarity, mirror, occlude, similarity
+from training.nets import Recogniser
+from training.render_set import REGRESSED
+from training.samples import Sample, load_samples
+from training.schedule import (
+    AveragedWeights,
+    Progress,
+    cosine_rate,
+    prepare_torch,
+    ramp,
+    save_checkpoint,
+    to_input,
+)
+
+STEPS = 2400
+SEED = 13
+PEAK_RATE = 2.5e-3
+BATCH = 64
+CROP_PX = 112
+PAD_PX = 16
+MIN_BOX_PX = 21
+MARGIN_RAD = 0.35
+REGRESSION_WEIGHT = 25.0
+
+ALIGNED_POINTS = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+"""Where InsightFace's `norm_crop` puts the five points of a 112 x 112 face."""
+ALIGNED_EYES_PX = 35.2
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Aligned faces in memory: crops (n, 144, 144, 3) BGR, class of each, standardised parameters of each."""
+
+    crops: NDArray[np.uint8]
+    classes: NDArray[np.int64]
+    parameters: NDArray[np.float32]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of different people."""
+        return int(self.classes.max()) + 1
+
+
+def build_gallery(samples: list[Sample]) -> Gallery:
+    """Align every face that is large enough to recognise."""
+    usable = [s for s in samples if s.kind == "face" and s.box_width >= MIN_BOX_PX]
+    side = CROP_PX + 2 * PAD_PX
+    crops = np.empty((len(usable), side, side, 3), np.uint8)
+    for i, sample in enumerate(usable):
+        matrix = fit_similarity(sample.points5, ALIGNED_POINTS + PAD_PX)
+        crops[i] = cv2.warpAffine(sample.picture(), matrix, (side, side))
+    _, classes = np.unique([s.person for s in usable], return_inverse=True)
+    vectors = np.stack([s.vector for s in usable])[:, list(REGRESSED)]
+    standardised = (vectors - vectors.mean(0)) / (vectors.std(0) + 1e-6)
+    return Gallery(crops, classes.astype(np.int64), standardised.astype(np.float32))
+
+
+def _plain_noise(rng: np.random.Generator) -> Affine:
+    """Small misalignment of a good detector, sometimes larger."""
+    k = 2.5 if rng.random() < 0.15 else 1.0
+    matrix = similarity(math.exp(rng.normal(0, 0.028 * k)), math.radians(rng.normal(0, 2.2 * k)))
+    centre = np.full(2, CROP_PX / 2)
+    matrix[:, 2] = centre + rng.normal(0, 1.1 * k, 2) - matrix[:, :2] @ (centre + PAD_PX)
+    return matrix
+
+
+def _detector_noise(rng: np.random.Generator) -> Affine:
+    """Misalignment that follows from noisy key points: independent, common and scale errors through the same fit."""
+    independent, common = abs(rng.normal(0, 0.07)), abs(rng.normal(0, 0.05))
+    points = ALIGNED_POINTS + PAD_PX + rng.normal(0, independent * ALIGNED_EYES_PX, (5, 2))
+    points = points + rng.normal(0, common * ALIGNED_EYES_PX, 2)
+    centre = CROP_PX / 2 + PAD_PX
+    points = (points - centre) * math.exp(rng.normal(0, 0.03)) + centre
+    return fit_similarity(points, ALIGNED_POINTS)
+
+
+def disturbed_crop(crop: Image, rng: np.random.Generator, *, strength: float, detector_share: float) -> Image:
+    """A 112 x 112 training view of a padded crop.
+
+    Args:
+        crop: 144 x 144 BGR.
+        rng: Source of all choices.
+        strength: Probability of photometric changes (the curriculum's position).
+        detector_share: Probability of key point noise as the detector makes it.
+    """
+    matrix = _detector_noise(rng) if rng.random() < detector_share else _plain_noise(rng)
+    if rng.random() < 0.5:
+        matrix = mirror(matrix, CROP_PX)
+    image = cv2.warpAffine(crop, matrix, (CROP_PX, CROP_PX)).astype(np.uint8, copy=False)
+    if rng.random() >= strength:
+        return image
+    return occlude(camera(image, rng, face_px=100.0, low_resolution=0.3 * strength), rng, 0.1 * strength)
+
+
+def margin_loss(cosines: Tensor, classes: Tensor, *, margin_rad: float, scale: float) -> Tensor:
+    """Additive angular margin softmax."""
+    own = cosines.gather(1, classes[:, None]).clamp(-0.999, 0.999)
+    pushed = cosines.scatter(1, classes[:, None], torch.cos(torch.acos(own) + margin_rad))
+    return F.cross_entropy(scale * pushed, classes)
+
+
+def _batches(count: int, steps: int) -> list[NDArray[np.intp]]:
+    """Sample numbers of every step: whole passes in random order."""
+    passes = -(-steps * BATCH // count)
+    order = np.concatenate([np.random.default_rng([SEED, 1, i]).permutation(count) for i in range(passes)])
+    return list(order[: steps * BATCH].reshape(steps, BATCH))
+
+
+def train(data: Path, out: Path, steps: int) -> None:
+    """Train from scratch and write the averaged weights to `out` (also every 300 steps)."""
+    prepare_torch(SEED)
+    gallery = build_gallery(load_samples(data))
+    print(f"{len(gallery.crops)} faces of {gallery.n_classes} people", flush=True)
+    net = Recogniser().to(memory_format=torch.channels_last).train()
+    regression = nn.Linear(net.hidden.out_features, len(REGRESSED))
+    centres = nn.Parameter(torch.randn(gallery.n_classes, net.embed.out_features) * 0.05)
+    trained = [*net.parameters(), *regression.parameters()]
+    optimiser = torch.optim.AdamW(
+        [{"params": trained, "weight_decay": 1e-2}, {"params": [centres], "weight_decay": 5e-3}], PEAK_RATE
+    )
+    average, progress = AveragedWeights(net), Progress(every=100)
+    for step, chosen in enumerate(_batches(len(gallery.crops), steps), start=1):
+        done = step / steps
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_rate(step, steps, PEAK_RATE, warm_up=60)
+        classes = torch.from_numpy(gallery.classes[chosen])
+        hidden, embedding = net.features(to_input(_views(gallery, chosen, step, done), 127.5))
+        cosines = F.normalize(embedding) @ F.normalize(centres).T
+        # Parameters first, identities later: a margin from the start never leaves chance level.
+        margin = MARGIN_RAD * ramp(done, 0.25, 0.6)
+        arc = margin_loss(cosines, classes, margin_rad=margin, scale=20 + 10 * ramp(done, 0.0, 0.5))
+        fit = F.smooth_l1_loss(regression(hidden), torch.from_numpy(gallery.parameters[chosen]))
+        loss = (0.1 + 0.9 * ramp(done, 0.02, 0.2)) * arc + REGRESSION_WEIGHT * (1 - 0.6 * done) * fit
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 10.0)
+        optimiser.step()
+        average.update()
+        hits = (cosines.argmax(1) == classes).float().mean()
+        progress.add(step, arc=arc.item(), parameters=fit.item(), accuracy=hits.item())
+        if step % 300 == 0 or step == steps:
+            save_checkpoint(out, average, step=step, steps=steps, seed=SEED)
+
+
+def _views(gallery: Gallery, chosen: NDArray[np.intp], step: int, done: float) -> list[Image]:
+    strength = 0.25 + 0.75 * ramp(done, 0.0, 0.25)
+    share = 0.6 * ramp(done, 0.3, 0.5)
+    return [
+        disturbed_crop(
+            gallery.crops[i], np.random.default_rng([SEED, step, slot]), strength=strength, detector_share=share
+        )
+        for slot, i in enumerate(chosen)
+    ]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    arguments = parser.parse_args()
+    train(arguments.data, arguments.out, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()
