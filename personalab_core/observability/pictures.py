@@ -112,12 +112,11 @@ def _decode(data: bytes, *, called: str) -> Image:
             # Our own limit follows; Pillow's warning would come at 89 megapixels.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data))
-        megapixels = picture.width * picture.height / 1e6
-        if megapixels > MAX_MEGAPIXELS:
-            raise UnreadableImageError(_too_large(called, f"{megapixels:.0f}"))
+        if picture.width * picture.height > MAX_MEGAPIXELS * 1_000_000:
+            raise UnreadableImageError(_too_large(called))
         picture.load()
     except Image.DecompressionBombError:
-        raise UnreadableImageError(_too_large(called, "far more")) from None
+        raise UnreadableImageError(_too_large(called)) from None
     except UnidentifiedImageError:
         raise UnreadableImageError(f"{called} is not a picture that can be read (PNG, JPEG, WebP, ...).") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -125,8 +124,8 @@ def _decode(data: bytes, *, called: str) -> Image:
     return picture
 
 
-def _too_large(called: str, megapixels: str) -> str:
-    return f"{called} has {megapixels} megapixels; at most {MAX_MEGAPIXELS} are allowed. Scale it down first."
+def _too_large(called: str) -> str:
+    return f"{called} has more than the {MAX_MEGAPIXELS} megapixels that are allowed; scale it down first."
 
 
 def _upright(picture: Image) -> Image:
@@ -143,9 +142,14 @@ def _encode_thumbnail(picture: Image) -> bytes:
     return buffer.getvalue()
 
 
+def _brightest(picture: Image) -> float:
+    extrema = picture.getextrema()
+    return float(extrema[1]) if extrema and not isinstance(extrema[1], tuple) else 0.0
+
+
 def _as_rgb(picture: Image) -> Image:
     """Return 8-bit RGB, or RGBA if there is transparency, of any mode."""
-    if picture.mode.startswith("I;16"):
+    if picture.mode.startswith("I") and _brightest(picture) > 255:
         # Plain conversion would cut 16-bit values off at 255 instead of scaling them.
         return picture.point(lambda value: value / 257, "L").convert("RGB")
     if "A" in picture.getbands() or "transparency" in picture.info:
