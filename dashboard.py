@@ -7,7 +7,7 @@ import streamlit as st
 from pages.components import frame
 
 frame.show()
-st.navigation(
+page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", default=True),
         st.Page("pages/anchors.py", title="Anchors"),
@@ -16,4 +16,5 @@ st.navigation(
         st.Page("pages/drift.py", title="Drift"),
     ],
     position="top",
-).run()
+)
+frame.run(page.run)

@@ -19,7 +19,13 @@ from urllib.parse import quote
 Room = Literal["output", "references"]
 """Which folder of the workspace a picture lies in."""
 
-MEDIA_TYPES: Mapping[str, str] = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+MEDIA_TYPES: Mapping[str, str] = {
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+}
 HASH_DIGITS = 16
 _HASH = re.compile(rf"[0-9a-f]{{{HASH_DIGITS}}}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,199}")
@@ -34,7 +40,9 @@ class Picture:
     alt: str
 
 
-def picture(room: Room, path: str | None, sha256: str | None, *, thumbnail: str | None = None, alt: str) -> Picture | None:
+def picture(
+    room: Room, path: str | None, sha256: str | None, *, thumbnail: str | None = None, alt: str
+) -> Picture | None:
     """Return the addresses of a recorded picture, or ``None`` where the record has none.
 
     Args:

@@ -1,0 +1,45 @@
+"""What surrounds every page: stylesheet, logo, and the edge where an error becomes a sentence."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components import notices
+from pages.components.parts import STYLESHEET
+from pages.components.tokens import tokens
+from personalab_core.errors import PersonalabError
+
+_ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"
+_LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 24" width="132" height="24" fill="none" stroke="{ink}"
+ stroke-width="2"><circle cx="10" cy="12" r="8"/><circle cx="16" cy="12" r="8" stroke-dasharray="3.4 2.4"/>
+<text x="33" y="17.5" fill="{ink}" stroke="none" font-family="Inter, Helvetica, Arial, sans-serif" font-weight="700"
+ font-size="16" letter-spacing="-.2">Personalab</text></svg>"""
+
+_log = logging.getLogger(__name__)
+
+
+def show() -> None:
+    """Set up the page; the first Streamlit call of every run."""
+    st.set_page_config(page_title="Personalab", page_icon=str(_ICON), layout="wide", initial_sidebar_state="collapsed")
+    st.logo(_LOGO.format(ink=tokens().ink), size="large")
+    st.html(STYLESHEET)
+
+
+def run(page: Callable[[], None]) -> None:
+    """Run a page. Whatever goes wrong in it becomes one sentence; the other pages stay usable."""
+    try:
+        page()
+    except PersonalabError as error:
+        notices.show_error(str(error))
+    except Exception:  # the page's edge: a person must never meet a traceback
+        error_id = uuid.uuid4().hex[:8]
+        _log.exception("page failed, id %s", error_id)
+        notices.show_error(
+            "This page could not be shown. Nothing was lost; the other pages still work.",
+            details=f"Error {error_id}. The server's log has the details under this id.",
+        )

@@ -1,0 +1,55 @@
+"""What the pages read. The only place that caches; an unchanged file is parsed once."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from personalab_core.schemas import Record
+from personalab_core.views.workspace import CONFIG_VARIABLE, WORKSPACE_VARIABLE, Lines, Workspace, read_lines
+
+_VARIABLES = (WORKSPACE_VARIABLE, CONFIG_VARIABLE, "PERSONALAB_PROFILE")
+
+
+def workspace() -> Workspace:
+    """Return the workspace of this server.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+    return _workspace(tuple(os.environ.get(name, "") for name in _VARIABLES))
+
+
+@st.cache_resource(ttl="10s", max_entries=4, show_spinner=False)
+def _workspace(_variables: tuple[str, ...]) -> Workspace:
+    return Workspace.from_environment(read=_remembered_lines)
+
+
+def _remembered_lines(path: Path, record_type: type[Record]) -> Lines:
+    try:
+        stat = path.stat()
+    except OSError:
+        return Lines()
+    return _lines(str(path), record_type.__name__, stat.st_mtime_ns, stat.st_size, record_type)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _lines(path: str, _kind: str, _mtime_ns: int, _size: int, _record_type: type[Record]) -> Lines:
+    return read_lines(Path(path), _record_type)
+
+
+def now() -> datetime:
+    """Return the present moment (UTC)."""
+    return datetime.now(UTC)
+
+
+def zone() -> tzinfo:
+    """Return the viewer's time zone, as the browser tells it."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC

@@ -1,0 +1,30 @@
+"""Sentences about what went wrong, and what a page says when there is nothing to show yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.components import snippets
+from personalab_core.views import numbers
+
+
+def show_error(sentence: str, *, details: str = "") -> None:
+    """Say what happened, in place of the page."""
+    snippets.head("Something is wrong", sentence, "", simulated=False)
+    if details:
+        with st.expander("Details"):
+            st.code(details, language=None)
+
+
+def show_problems(problems: Sequence[str]) -> None:
+    """Say below the page which records could not be read; the rest is shown as usual."""
+    if not problems:
+        return
+    n = len(problems)
+    with st.expander(f"{numbers.plural(n, 'record or file', 'records or files')} could not be read"):
+        for problem in problems[:50]:
+            st.text(problem)
+        if n > 50:
+            st.text(f"and {n - 50} more")

@@ -1,0 +1,55 @@
+"""Runs as rows that follow their jobs, and the first steps of an empty workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from pages.components import snippets, state
+from personalab_core.jobs import DemoHistoryParams, JobStore
+from personalab_core.views.runs import RunRow
+from personalab_core.views.workspace import Workspace
+
+LIVE_EVERY_S = 1.0
+"""How often a live part asks for news; an idle page never asks."""
+
+
+def show_runs(runs: Sequence[RunRow], store: JobStore) -> None:
+    """Show running jobs with their progress, and stopped ones with what is safe and how to go on."""
+    for run in runs:
+        with st.container(border=True, key=f"run.{run.id}"):
+            what, how_far, act = st.columns([4, 5, 2], vertical_alignment="center", gap="medium")
+            with what:
+                snippets.block(f"<b>{snippets.decision(run.mark)}</b>", snippets.run_lines(run))
+            if run.active:
+                how_far.progress(min(run.progress, 1.0), text=run.time_left or "Starting")
+            with act, st.container(horizontal=True, horizontal_alignment="right"):
+                _actions(run, store)
+
+
+def _actions(run: RunRow, store: JobStore) -> None:
+    if run.resumable and st.button("Resume", key=f"run.resume.{run.id}"):
+        store.resume(run.id)
+        st.rerun()
+    if run.active and st.button("Cancel", key=f"run.cancel.{run.id}", help="What is finished is kept."):
+        store.cancel(run.id)
+        st.rerun()
+    if run.persona is None:
+        return
+    page = state.page_of_run(run.kind)
+    if st.button("Open", key=f"run.open.{run.id}"):
+        state.go(page, run.persona, **({state.RUN: run.id} if page == "generate" else {}))
+
+
+def demo_button(space: Workspace, *, now: datetime) -> None:
+    """Offer the example workspace: three simulated personas with a history, made as a job."""
+    if st.button("Make the example personas", type="primary", key="overview.demo"):
+        start_demo(space, now=now)
+        st.rerun()
+
+
+def start_demo(space: Workspace, *, now: datetime) -> None:
+    """Submit the job that fills an empty workspace with the example personas."""
+    space.jobs.submit("demo_history", DemoHistoryParams(workspace=space.reference, until=now))

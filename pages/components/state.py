@@ -1,0 +1,62 @@
+"""What a page remembers: in the address, so that a link shows the same, and in the session across pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from personalab_core.views.conditions import PageName
+
+PERSONA = "persona"
+ATTEMPT = "attempt"
+RUN = "run"
+_CHOSEN = "state.persona"
+
+
+def chosen_persona(names: Mapping[str, str], *, everyone: bool = False) -> str | None:
+    """Show the choice of a persona and return the chosen id; ``None`` is everyone.
+
+    Args:
+        names: Ids to full names; whatever the address says is checked against them.
+        everyone: Whether all personas together are a choice.
+    """
+    options: list[str | None] = [*([None] if everyone else []), *names]
+    wanted = st.query_params.get(PERSONA) or st.session_state.get(_CHOSEN)
+    index = options.index(wanted) if wanted in options else 0
+    chosen = st.selectbox(
+        "Persona",
+        options,
+        index=index,
+        format_func=lambda persona: names.get(persona, "Everyone") if persona else "Everyone",
+        key=f"{PERSONA}.{'all' if everyone else 'one'}.{wanted}",
+        label_visibility="collapsed",
+    )
+    remember_persona(chosen)
+    return chosen
+
+
+def remember_persona(persona: str | None) -> None:
+    """Keep a persona for this page's address and for the other pages."""
+    if persona is None:
+        st.query_params.pop(PERSONA, None)
+        st.session_state.pop(_CHOSEN, None)
+    else:
+        st.query_params[PERSONA] = persona
+        st.session_state[_CHOSEN] = persona
+
+
+def go(page: PageName, persona: str | None = None, **address: str) -> None:
+    """Open another page of the dashboard for a persona."""
+    where = {PERSONA: persona, **address} if persona else address
+    st.switch_page(f"pages/{page}.py", query_params=where)
+
+
+def page_of_run(kind: str) -> PageName:
+    """Return the page that shows a kind of job."""
+    return "anchors" if kind == "generate_anchors" else "generate"
+
+
+def address(name: str) -> str | None:
+    """Return a value of the page's address, or ``None``; it is unchecked and must be looked up, never used."""
+    return st.query_params.get(name)

@@ -1,0 +1,1 @@
+"""Anchors: which picture is this person?"""

@@ -1,0 +1,69 @@
+"""Overview: is everyone still themselves, and who needs me first?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import loaders, notices, parts, rows, snippets, state
+from personalab_core.views.overview import OverviewView, build_overview_view
+
+space = loaders.workspace()
+
+
+def load() -> OverviewView:
+    """Return the page as the records have it now."""
+    return build_overview_view(
+        space.histories(),
+        space.jobs.list(),
+        problems=space.personas.problems,
+        now=loaders.now(),
+        zone=loaders.zone(),
+    )
+
+
+def show_head(view: OverviewView) -> None:
+    """Show the answer, and the one thing to do if there is one."""
+    left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
+    with left:
+        snippets.head("Overview", view.answer, view.detail, simulated=space.config.simulated)
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        if view.urgent:
+            first = view.urgent[0]
+            if st.button(f"Review {first.first_name}", type="primary", key="overview.review"):
+                state.go(first.page, first.id)
+        elif view.empty and not view.busy:
+            rows.demo_button(space, now=loaders.now())
+    st.space("small")
+
+
+def show_fleet(view: OverviewView) -> None:
+    """Show the cards, those that need a person first and larger."""
+    opened = parts.fleet(view.urgent, key="overview.urgent", wide=True) if view.urgent else None
+    if view.urgent and view.others:
+        snippets.section("The others", below=True)
+    if view.others:
+        opened = parts.fleet(view.others, key="overview.fleet") or opened
+    if opened:
+        card = next(card for card in (*view.urgent, *view.others) if card.id == opened)
+        state.go(card.page, card.id)
+
+
+busy = load().busy
+
+
+@st.fragment(run_every=2 * rows.LIVE_EVERY_S if busy else None)
+def page() -> None:
+    """Show everything; follows the runs while one is active."""
+    view = load()
+    if view.busy != busy:
+        st.rerun()  # starts or stops the timer
+    show_head(view)
+    show_fleet(view)
+    st.space("small")
+    rows.show_runs(view.runs, space.jobs)
+    if view.week:
+        snippets.small(view.week)
+    notices.show_problems(view.problems)
+
+
+page()

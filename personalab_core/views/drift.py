@@ -1,0 +1,230 @@
+"""Drift: has this person slowly become someone else?
+
+The timeline itself, and a plain comparison of its newest part with its first. The statistics
+that can name a moment of change have their own place; nothing here claims one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from personalab_core.schemas import AttemptRecord, Decision, DriftRecord
+from personalab_core.views import numbers, words
+from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
+from personalab_core.views.history import PersonaHistory, attempt_picture
+from personalab_core.views.levels import CALIBRATION_RECORDS, LevelChange, level_change, rolling_mean
+from personalab_core.views.pictures import Picture
+
+MAX_POINTS = 2_000
+"""More points than this are thinned before they are drawn; the mean is always of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPoint:
+    """One measured picture. ``number`` counts the records of this timeline from 1."""
+
+    number: int
+    score: float
+    frame_size: str
+    decision: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFilter:
+    """Which records to show; empty means all."""
+
+    frame_sizes: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriftView:
+    """The page without the picked record."""
+
+    answer: str
+    detail: str
+    mark: words.Mark
+    anchor: Picture | None
+    title: str
+    lead: str
+    points: tuple[DriftPoint, ...]
+    mean: tuple[tuple[int, float], ...]
+    n_records: int
+    accept_threshold: float | None
+    retry_threshold: float | None
+    calibrated_at: int | None
+    before: float | None
+    frame_sizes: tuple[str, ...]
+    providers: tuple[str, ...]
+    last_attempt_id: str | None
+    simulated: bool
+    alt: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PickedRecord:
+    """One record beside the anchor: faces cut to one size, the whole picture, the facts."""
+
+    title: str
+    anchor: FaceCut | None
+    face: FaceCut | None
+    whole: Picture | None
+    mark: words.Mark
+    facts: tuple[tuple[str, str], ...]
+    attempt_id: str
+
+
+def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, trend: str = "") -> DriftView:
+    """Return the timeline of a persona.
+
+    Args:
+        history: The persona and its records.
+        wanted: Which records to draw; numbers stay those of the whole timeline.
+        trend: What the slope of the newest records says, if it was calculated.
+    """
+    timeline = history.timeline
+    change = level_change(timeline)
+    numbered = [(n, r) for n, r in enumerate(timeline, 1) if _wanted(r, wanted)]
+    thresholds = next(
+        ((r.accept_threshold, r.retry_threshold) for r in reversed(history.attempts) if r.accept_threshold is not None),
+        (None, None),
+    )
+    answer, detail = _sentences(history, change, trend)
+    mean = rolling_mean([r.composite_score for _, r in numbered])
+    title = _title(timeline, change)
+    return DriftView(
+        answer=answer,
+        detail=detail,
+        mark=_mark(timeline, change),
+        anchor=history.anchor_picture if history.anchor else None,
+        title=title,
+        lead=_lead(history),
+        points=tuple(_thinned([_point(n, r) for n, r in numbered])),
+        mean=tuple(zip((n for n, _ in numbered), mean, strict=True)),
+        n_records=len(timeline),
+        accept_threshold=thresholds[0],
+        retry_threshold=thresholds[1],
+        calibrated_at=min(CALIBRATION_RECORDS, len(timeline)) or None,
+        before=change.before if change else None,
+        frame_sizes=tuple(size for size in ("head", "half", "full") if any(r.frame_size == size for r in timeline)),
+        providers=tuple(dict.fromkeys(r.provider for r in timeline)),
+        last_attempt_id=timeline[-1].attempt_id if timeline else None,
+        simulated=any(r.simulated for r in timeline),
+        alt=f"Scores of {numbers.plural(len(timeline), 'record')}. {title}. {answer}",
+        problems=history.problems,
+    )
+
+
+def _wanted(record: DriftRecord, wanted: DriftFilter) -> bool:
+    sized = not wanted.frame_sizes or record.frame_size in wanted.frame_sizes
+    return sized and (not wanted.providers or record.provider in wanted.providers)
+
+
+def _point(number: int, record: DriftRecord) -> DriftPoint:
+    return DriftPoint(number, record.composite_score, record.frame_size, record.decision, record.attempt_id)
+
+
+def _thinned(points: list[DriftPoint]) -> list[DriftPoint]:
+    """Return at most :data:`MAX_POINTS` points: of each stretch the lowest and the highest."""
+    if len(points) <= MAX_POINTS:
+        return points
+    stretch = -(-2 * len(points) // MAX_POINTS)
+    kept: list[DriftPoint] = []
+    for start in range(0, len(points), stretch):
+        group = points[start : start + stretch]
+        ends = {min(group, key=lambda p: p.score), max(group, key=lambda p: p.score)}
+        kept.extend(sorted(ends, key=lambda p: p.number))
+    return kept
+
+
+def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.Mark:
+    if not timeline:
+        return words.Mark("unmeasured", "Not measured")
+    if change is None:
+        n = min(len(timeline), CALIBRATION_RECORDS)
+        return words.Mark("busy", f"Calibrating, {n} of {CALIBRATION_RECORDS}")
+    return words.Mark("watch", "Scores are lower") if change.noticeable else words.Mark("accept", "Same person")
+
+
+def _sentences(history: PersonaHistory, change: LevelChange | None, trend: str) -> tuple[str, str]:
+    first, n = history.first_name, len(history.timeline)
+    slope = f" {trend}" if trend else ""
+    if not n:
+        return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
+    if change is None:
+        if n < CALIBRATION_RECORDS:
+            return f"Too early for a verdict on drift: {n} of {CALIBRATION_RECORDS} records.", (
+                f"The first {CALIBRATION_RECORDS} records say what is normal for {first}.{slope}"
+            )
+        return "What is normal is known; the newest records are still too few to compare.", slope.strip()
+    compared = f"the last {change.n_recent} pictures with the first {CALIBRATION_RECORDS}, framing by framing"
+    if change.noticeable:
+        return f"{first} scores {numbers.level(-change.change)} lower than at the beginning.", (
+            f"This compares {compared}. It names no moment and no cause yet.{slope}"
+        )
+    by = f"{'+' if change.change >= 0 else numbers.MINUS}{numbers.level(abs(change.change))}"
+    return f"{first} scores as at the beginning: level {numbers.level(change.before)}.", (
+        f"This compares {compared}: {by}. It is a look, not an alarm.{slope}"
+    )
+
+
+def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
+    if not timeline:
+        return "No record yet"
+    n_passed = sum(r.decision is Decision.ACCEPT for r in timeline)
+    passed = f"{numbers.count(n_passed)} of {numbers.plural(len(timeline), 'measured picture')} passed"
+    if change is None:
+        return passed
+    return f"{passed}; the newest are {'lower' if change.noticeable else 'where the first were'}"
+
+
+def _lead(history: PersonaHistory) -> str:
+    hidden = len(history.drift) - len(history.timeline)
+    other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
+    return f"Line: mean of the last 20. Grey: single pictures. Click a point to see its picture.{other}"
+
+
+def pick_record(history: PersonaHistory, attempt_id: str | None, *, now: datetime, zone: tzinfo) -> PickedRecord | None:
+    """Return the record a person clicked, or the newest, beside the anchor; ``None`` without any record."""
+    timeline = history.timeline
+    if not timeline:
+        return None
+    number = next((n for n, r in enumerate(timeline, 1) if r.attempt_id == attempt_id), len(timeline))
+    record = timeline[number - 1]
+    attempt = next((r for r in history.attempts if r.attempt_id == record.attempt_id), None)
+    return PickedRecord(
+        title=f"Record {number} beside the anchor",
+        anchor=anchor_cut(history),
+        face=attempt_cut(attempt, name=history.name, caption=f"Record {number}") if attempt else None,
+        whole=attempt_picture(attempt, name=history.name) if attempt else None,
+        mark=words.decision_mark(attempt) if attempt else _decided(record),
+        facts=_facts(record, attempt, now=now, zone=zone),
+        attempt_id=record.attempt_id,
+    )
+
+
+def _decided(record: DriftRecord) -> words.Mark:
+    if record.decision is Decision.ACCEPT:
+        return words.Mark("accept", "Accepted")
+    return (
+        words.Mark("reject", "Rejected") if record.decision is Decision.REJECT_FINAL else words.Mark("retry", "Retry")
+    )
+
+
+def _facts(
+    record: DriftRecord, attempt: AttemptRecord | None, *, now: datetime, zone: tzinfo
+) -> tuple[tuple[str, str], ...]:
+    rows = [
+        ("Score", numbers.score(record.composite_score)),
+        ("Embedding", numbers.score(record.embedding_similarity)),
+        ("Framing", words.FRAME_SIZES[record.frame_size]),
+        ("Provider", record.provider),
+        ("Made", numbers.when(record.timestamp, now=now, zone=zone)),
+    ]
+    if attempt is None:
+        rows.append(("Attempt", "its record could not be read"))
+    return tuple(rows)

@@ -1,0 +1,113 @@
+"""One persona with everything recorded about it: what every view is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character, DriftRecord
+from personalab_core.views import words
+from personalab_core.views.pictures import Picture, picture
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaHistory:
+    """A persona and its records, oldest first. ``problems`` are lines that could not be read."""
+
+    character: Character
+    attempts: tuple[AttemptRecord, ...] = ()
+    anchors: tuple[AnchorRecord, ...] = ()
+    drift: tuple[DriftRecord, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The persona's id."""
+        return self.character.id
+
+    @property
+    def name(self) -> str:
+        """The persona's full name."""
+        return self.character.name
+
+    @property
+    def first_name(self) -> str:
+        """What a sentence calls the persona."""
+        return words.first_name(self.name)
+
+    @property
+    def anchor(self) -> AnchorRecord | None:
+        """The frontal anchor in force, or ``None``."""
+        chosen = [r for r in self.anchors if r.kind == "anchor_selected" and r.anchor_kind == "frontal"]
+        return chosen[-1] if chosen else None
+
+    @property
+    def anchor_picture(self) -> Picture | None:
+        """The anchor in force, or the first candidate made, or ``None``."""
+        record = self.anchor or next((r for r in self.anchors if r.kind == "anchor_candidate"), None)
+        if record is None:
+            return None
+        what = "anchor" if self.anchor else "first draft, not yet an anchor"
+        return anchor_picture(record, alt=f"{self.name}, {what}")
+
+    @property
+    def assets(self) -> list[Asset]:
+        """The attempts by asset, in the order in which the assets were begun."""
+        return group_assets(self.attempts)
+
+    @property
+    def timeline(self) -> tuple[DriftRecord, ...]:
+        """The drift records of the instrument and anchor used last; others are never mixed in."""
+        if not self.drift:
+            return ()
+        now = instrument(self.drift[-1])
+        return tuple(r for r in self.drift if instrument(r) == now)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """All attempts for one picture that was wanted."""
+
+    asset_id: str
+    attempts: tuple[AttemptRecord, ...]
+
+    @property
+    def outcome(self) -> AssetOutcome | None:
+        """How it ended, or ``None`` while it is still being tried."""
+        return self.attempts[-1].outcome
+
+    @property
+    def accepted(self) -> bool:
+        """Whether one of the attempts was accepted."""
+        return self.outcome is AssetOutcome.ACCEPTED
+
+
+def instrument(record: DriftRecord) -> tuple[str, str, str | None]:
+    """Return what makes scores comparable: evaluator, pack and anchor."""
+    return record.evaluator, record.pack_hash, record.anchor_sha256
+
+
+def group_assets(attempts: Sequence[AttemptRecord]) -> list[Asset]:
+    """Return the attempts by asset, assets in the order of their first attempt."""
+    order = {asset_id: n for n, asset_id in enumerate(dict.fromkeys(r.asset_id for r in attempts))}
+    ranked = sorted(attempts, key=lambda r: (order[r.asset_id], r.attempt))
+    return [Asset(asset_id, tuple(rows)) for asset_id, rows in groupby(ranked, key=lambda r: r.asset_id)]
+
+
+def anchor_picture(record: AnchorRecord, *, alt: str) -> Picture | None:
+    """Return the picture of an anchor or a candidate."""
+    return picture("references", record.path, record.image_sha256, thumbnail=record.thumbnail_path, alt=alt)
+
+
+def attempt_picture(record: AttemptRecord, *, name: str) -> Picture | None:
+    """Return the picture of an attempt; its words say persona, decision and score."""
+    mark = words.decision_mark(record).word.lower()
+    value = f", score {record.scores.composite:.2f}" if record.scores.composite is not None else ""
+    return picture(
+        "output",
+        record.image_path,
+        record.image_sha256,
+        thumbnail=record.thumbnail_path,
+        alt=f"{name}, attempt {record.attempt}: {mark}{value}",
+    )

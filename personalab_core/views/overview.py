@@ -1,0 +1,192 @@
+"""Overview: is everyone still themselves, and who needs me first?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from personalab_core.jobs import Job
+from personalab_core.schemas import AttemptRecord, Decision
+from personalab_core.views import numbers, words
+from personalab_core.views.conditions import Condition, PageName, condition_of
+from personalab_core.views.history import PersonaHistory, attempt_picture
+from personalab_core.views.pictures import Picture
+from personalab_core.views.runs import RunRow, rows_to_show
+
+SPARK_RECORDS = 48
+RECENT_PICTURES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number on a card, with what it counts and its base."""
+
+    value: str
+    what: str
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetCard:
+    """One persona on the overview."""
+
+    id: str
+    name: str
+    first_name: str
+    mark: words.Mark
+    why: str
+    action: str
+    page: PageName
+    anchor: Picture | None
+    latest: Picture | None
+    latest_when: str
+    recent: tuple[Picture, ...]
+    spark: tuple[float, ...]
+    accept_threshold: float | None
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """The whole page. ``urgent`` comes first and larger."""
+
+    answer: str
+    detail: str
+    urgent: tuple[FleetCard, ...]
+    others: tuple[FleetCard, ...]
+    runs: tuple[RunRow, ...]
+    week: str
+    problems: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no persona at all."""
+        return not self.urgent and not self.others
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        return any(run.active for run in self.runs)
+
+
+def build_overview_view(
+    histories: Sequence[PersonaHistory],
+    jobs: Sequence[Job],
+    *,
+    problems: Sequence[str] = (),
+    now: datetime,
+    zone: tzinfo,
+) -> OverviewView:
+    """Return the overview of a fleet.
+
+    Args:
+        histories: All personas, in the order to show them.
+        jobs: Newest first.
+        problems: What could not be read, one sentence each.
+        now: Current time (UTC).
+        zone: The viewer's time zone.
+    """
+    states = [(history, condition_of(history)) for history in histories]
+    urgent = sorted((s for s in states if s[1].urgency is not None), key=lambda s: s[1].urgency or 0)
+    others = [s for s in states if s[1].urgency is None]
+    names = {history.id: history.name for history in histories}
+    runs = rows_to_show(jobs, names, now=now)
+    answer, detail = _sentences(urgent, others, runs)
+    return OverviewView(
+        answer=answer,
+        detail=detail,
+        urgent=tuple(_card(*state, now=now, zone=zone) for state in urgent),
+        others=tuple(_card(*state, now=now, zone=zone) for state in others),
+        runs=runs,
+        week=_week([r for h in histories for r in h.attempts], now=now),
+        problems=tuple(problems) + tuple(f"{h.name}: {p}" for h in histories for p in h.problems),
+    )
+
+
+def _card(history: PersonaHistory, state: Condition, *, now: datetime, zone: tzinfo) -> FleetCard:
+    shown = [r for r in history.attempts if r.image_path]
+    recent = [p for r in shown[-RECENT_PICTURES:][::-1] if (p := attempt_picture(r, name=history.name))]
+    thresholds = [r.accept_threshold for r in history.attempts if r.accept_threshold is not None]
+    return FleetCard(
+        id=history.id,
+        name=history.name,
+        first_name=history.first_name,
+        mark=state.mark,
+        why=state.why,
+        action=state.action,
+        page=state.page,
+        anchor=history.anchor_picture,
+        latest=recent[0] if recent else None,
+        latest_when=numbers.ago(shown[-1].timestamp, now=now, zone=zone) if shown else "",
+        recent=tuple(recent),
+        spark=tuple(round(r.composite_score, 3) for r in history.timeline[-SPARK_RECORDS:]),
+        accept_threshold=thresholds[-1] if thresholds else None,
+        figures=_figures(history.attempts) if history.attempts else (),
+    )
+
+
+def _figures(attempts: Sequence[AttemptRecord]) -> tuple[Figure, ...]:
+    scores = [r.scores.composite for r in attempts if r.scores.composite is not None]
+    n_accepted = sum(r.decision is Decision.ACCEPT for r in attempts)
+    return (
+        Figure(numbers.score(scores[-1]) if scores else "–", "last score" if scores else "not measured"),
+        Figure(numbers.percent(n_accepted, len(attempts)), "accepted", f"of {numbers.count(len(attempts))}"),
+        _cost_figure(attempts, n_accepted),
+    )
+
+
+def _cost_figure(attempts: Sequence[AttemptRecord], n_accepted: int) -> Figure:
+    if all(r.context.simulated for r in attempts):
+        return Figure("$0.00", "simulated")
+    total = numbers.total_usd(r.cost.amount_usd for r in attempts)
+    if total is None or not n_accepted:
+        return Figure("–", "price unknown" if total is None else "none accepted")
+    return Figure(numbers.money(total / n_accepted, digits=3), "per accepted")
+
+
+def _sentences(
+    urgent: Sequence[tuple[PersonaHistory, Condition]],
+    others: Sequence[tuple[PersonaHistory, Condition]],
+    runs: Sequence[RunRow],
+) -> tuple[str, str]:
+    n = len(urgent) + len(others)
+    if not n:
+        if any(run.active for run in runs):
+            return "The first personas are being made.", "They appear here as soon as they exist. " + words.GOES_ON
+        return "No persona yet. The first one takes about two minutes.", (
+            "A persona is a name and a description. It gets an anchor picture, and every picture after that is "
+            "measured against it."
+        )
+    parts = [f"{h.first_name} {state.clause}" for h, state in [*urgent, *others] if state.clause]
+    steady = sum(not state.clause for _, state in others)
+    if steady:
+        who = "is the same person as the anchor" if steady == 1 else "are the same person as their anchors"
+        parts.append(f"{numbers.spelled(steady).lower() if parts else numbers.spelled(steady)} {who}")
+    return _answer(urgent, n), f"{', '.join(parts)}." if parts else ""
+
+
+def _answer(urgent: Sequence[tuple[PersonaHistory, Condition]], n: int) -> str:
+    if not urgent:
+        return "Nobody needs you." if n > 1 else "Nothing needs you."
+    first = urgent[0][0].first_name
+    of = numbers.spelled(n).lower()
+    if len(urgent) == 1:
+        return f"{first} needs a look." if n == 1 else f"One of {of} personas needs you: {first}."
+    return f"{numbers.spelled(len(urgent))} of {of} personas need you. {first} first."
+
+
+def _week(attempts: Sequence[AttemptRecord], *, now: datetime) -> str:
+    recent = [r for r in attempts if r.timestamp >= now - timedelta(days=7)]
+    if not recent:
+        return ""
+    n_accepted = sum(r.decision is Decision.ACCEPT for r in recent)
+    tried = f"{numbers.count(n_accepted)} accepted of {numbers.count(len(recent))} tried"
+    return f"Last 7 days: {tried} ({numbers.percent(n_accepted, len(recent))}), {_spent(recent)}. {words.UNCALIBRATED}"
+
+
+def _spent(attempts: Sequence[AttemptRecord]) -> str:
+    if all(r.context.simulated for r in attempts):
+        return "nothing spent (simulated)"
+    total = numbers.total_usd(r.cost.amount_usd for r in attempts)
+    return f"{numbers.money(total)} spent" if total is not None else "price unknown"

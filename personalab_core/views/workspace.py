@@ -1,0 +1,125 @@
+"""One workspace as the dashboard and other readers see it: its folders, personas, records and jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from personalab_core.config import Config, load_config
+from personalab_core.config.personas import PersonaStore
+from personalab_core.errors import WorkspaceError
+from personalab_core.jobs import JobStore, WorkspaceRef
+from personalab_core.observability import Journal
+from personalab_core.observability.metrics import METRICS_FILE
+from personalab_core.schemas import AnchorRecord, AttemptRecord, Character, DriftRecord, Record
+from personalab_core.views.history import PersonaHistory
+
+R = TypeVar("R", bound=Record)
+
+WORKSPACE_VARIABLE = "PERSONALAB_WORKSPACE"
+CONFIG_VARIABLE = "PERSONALAB_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The readable records of one file, oldest first, and what could not be read."""
+
+    records: tuple[Record, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class ReadLines(Protocol):
+    """How a record file is read; the dashboard hands in a reader that remembers unchanged files."""
+
+    def __call__(self, path: Path, record_type: type[Record]) -> Lines:
+        """Return what the file holds; never raise for what is in it."""
+        ...
+
+
+def read_lines(path: Path, record_type: type[Record]) -> Lines:
+    """Return what a record file holds; a missing file is an empty one, a broken one is a problem."""
+    if not path.is_file():
+        return Lines()
+    try:
+        contents = Journal(path, record_type).read()
+    except WorkspaceError as error:
+        return Lines(problems=(str(error),))
+    return Lines(tuple(contents.records), contents.problems)
+
+
+class Workspace:
+    """Personas, records and jobs of one configuration.
+
+    Args:
+        config: Says where everything is.
+        reference: How a job finds the same configuration again.
+        read: Reads a record file.
+    """
+
+    def __init__(self, config: Config, reference: WorkspaceRef, *, read: ReadLines = read_lines) -> None:
+        self.config = config
+        self.reference = reference
+        self._read = read
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, *, read: ReadLines = read_lines) -> Workspace:
+        """Open the workspace that ``PERSONALAB_WORKSPACE`` and ``PERSONALAB_CONFIG`` name, else the working directory.
+
+        Raises:
+            ConfigError: A setting is wrong; the message names file and key.
+        """
+        variables = os.environ if environ is None else environ
+        folder, file = variables.get(WORKSPACE_VARIABLE) or None, variables.get(CONFIG_VARIABLE) or None
+        config = load_config(file, workspace=folder, environ=variables)
+        reference = WorkspaceRef(folder=_absolute(folder), config_file=_absolute(file), profile=config.profile)
+        return cls(config, reference, read=read)
+
+    @property
+    def rooms(self) -> Mapping[str, Path]:
+        """The folders whose pictures may be shown, by the name used in addresses."""
+        return {"output": self.config.paths.output, "references": self.config.paths.references}
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        """The jobs of this workspace."""
+        return JobStore(self.config.paths.jobs)
+
+    @cached_property
+    def personas(self) -> PersonaStore:
+        """The personas of this workspace."""
+        return PersonaStore(self.config.paths.personas)
+
+    def characters(self) -> list[Character]:
+        """Return the readable personas that are not archived, by name; ``personas.problems`` says which are not."""
+        return sorted(self.personas.list(), key=lambda character: character.name.casefold())
+
+    def history(self, character: Character) -> PersonaHistory:
+        """Return one persona with all its records."""
+        persona = character.id
+        paths = self.config.paths
+        attempts = self._read(paths.output / persona / METRICS_FILE, AttemptRecord)
+        anchors = self._read(paths.references / persona / "anchors" / "anchors.jsonl", AnchorRecord)
+        drift = self._read(self.config.evaluation.drift.log_dir / f"{persona}_drift.jsonl", DriftRecord)
+        return PersonaHistory(
+            character=character,
+            attempts=_only(attempts, AttemptRecord),
+            anchors=_only(anchors, AnchorRecord),
+            drift=_only(drift, DriftRecord),
+            problems=attempts.problems + anchors.problems + drift.problems,
+        )
+
+    def histories(self) -> list[PersonaHistory]:
+        """Return every readable persona with its records."""
+        return [self.history(character) for character in self.characters()]
+
+
+def _absolute(path: str | None) -> str | None:
+    return str(Path(path).expanduser().absolute()) if path else None
+
+
+def _only(lines: Lines, kind: type[R]) -> tuple[R, ...]:
+    return tuple(record for record in lines.records if isinstance(record, kind))
