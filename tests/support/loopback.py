@@ -61,8 +61,6 @@ class _Handler(BaseHTTPRequestHandler):
         call = Call(self.command, self.path, headers, json.loads(data) if data else None)
         self._answer(server.loopback.take(call))
 
-    do_GET = do_POST
-
     def _answer(self, reply: Reply) -> None:
         time.sleep(reply.delay_s)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
