@@ -5,6 +5,7 @@ Good means: frozen, closed (unknown fields are refused), units in the names, and
 """
 
 from personalab_core.schemas.character import Character
+from personalab_core.schemas.content_plan import ContentPlan, PlannedContent, PlanSource
 from personalab_core.schemas.contract import Contract
 from personalab_core.schemas.decisions import AssetOutcome, Decision, PolicyVerdict, PromptPatch, Reason
 from personalab_core.schemas.evaluation import (
@@ -40,6 +41,7 @@ __all__ = [
     "AttemptRecord",
     "CandidateResult",
     "Character",
+    "ContentPlan",
     "Contract",
     "Cost",
     "Decision",
@@ -54,6 +56,8 @@ __all__ = [
     "GeometricScore",
     "ImagePrompt",
     "MeasurementStatus",
+    "PlanSource",
+    "PlannedContent",
     "PolicyVerdict",
     "PromptPatch",
     "RatioScore",

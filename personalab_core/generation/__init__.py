@@ -1,0 +1,37 @@
+"""Ask providers for pictures, anchors and plans of a persona, and keep what comes as it came.
+
+Good means: the anchor goes with every request, bytes are stored unchanged, a seed and
+a prompt hash stand beside each of them, and nothing here judges who is in a picture.
+"""
+
+from personalab_core.generation.anchor_batch import AnchorBatch, AnchorKind, AnchorPicture, AnchorProgress
+from personalab_core.generation.context import compute_config_hash, context_from_config
+from personalab_core.generation.idea_generator import IdeaGenerator
+from personalab_core.generation.image_generator import ImageGenerator
+from personalab_core.generation.prompt_structuring import structure_prompt
+from personalab_core.generation.references import load_anchor
+from personalab_core.generation.requests import GenerationRequest, GenerationResponse, ReferencePicture
+from personalab_core.generation.retry_policy import RetryPolicy
+from personalab_core.generation.transport import OnRetry, RetryNotice, ShouldStop, TransportResult, TransportRetry
+
+__all__ = [
+    "AnchorBatch",
+    "AnchorKind",
+    "AnchorPicture",
+    "AnchorProgress",
+    "GenerationRequest",
+    "GenerationResponse",
+    "IdeaGenerator",
+    "ImageGenerator",
+    "OnRetry",
+    "ReferencePicture",
+    "RetryNotice",
+    "RetryPolicy",
+    "ShouldStop",
+    "TransportResult",
+    "TransportRetry",
+    "compute_config_hash",
+    "context_from_config",
+    "load_anchor",
+    "structure_prompt",
+]

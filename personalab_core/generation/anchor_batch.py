@@ -1,0 +1,169 @@
+"""Makes a persona's reference pictures, one kind after the other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from personalab_core.errors import InputError, TransientLLMError, UnreadableImageError
+from personalab_core.generation.references import load_anchor
+from personalab_core.generation.requests import GenerationRequest, GenerationResponse
+from personalab_core.generation.seeds import derived_seed
+from personalab_core.identity import ANCHORS_LOG, anchor_path
+from personalab_core.observability import Journal
+from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_person
+from personalab_core.schemas import AnchorRecord, ImagePrompt, Reason, check_slug
+
+if TYPE_CHECKING:
+    from personalab_core.generation.image_generator import ImageGenerator
+
+AnchorKind = Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
+ANCHOR_KINDS: tuple[AnchorKind, ...] = get_args(AnchorKind)
+
+TRIES_PER_PICTURE = 3
+"""How often one reference picture is asked for, with another seed each time, while none comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorPicture:
+    """One reference picture that was asked for.
+
+    Attributes:
+        kind: Which of the five.
+        path: Where it is; ``None`` if none was made.
+        record: Its line in the anchors' log, if it was made.
+        reason: Why none was made; ``NONE`` if it was.
+        detail: The same for a person.
+    """
+
+    kind: AnchorKind
+    path: Path | None
+    record: AnchorRecord | None = None
+    reason: Reason = Reason.NONE
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorBatch:
+    """The reference pictures of one call, in the order they were asked for."""
+
+    persona: str
+    pictures: tuple[AnchorPicture, ...]
+
+    @property
+    def made(self) -> tuple[AnchorPicture, ...]:
+        """Those that exist now."""
+        return tuple(picture for picture in self.pictures if picture.path is not None)
+
+    @property
+    def missing(self) -> tuple[AnchorPicture, ...]:
+        """Those that were not made, with the reason."""
+        return tuple(picture for picture in self.pictures if picture.path is None)
+
+
+AnchorProgress = Callable[[AnchorPicture, int, int], None]
+"""Told after each picture: the picture, how many are finished, how many there will be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorStudio:
+    """One persona's session: everything that its reference pictures have in common."""
+
+    generator: ImageGenerator
+    persona: str
+    templates: Mapping[str, AnchorTemplate]
+    physical_description: Mapping[str, object]
+    seed: int
+    clock: Callable[[], datetime]
+    progress: AnchorProgress | None = None
+
+    def make(self, kinds: Sequence[AnchorKind] | None, *, frontal_candidates_k: int) -> AnchorBatch:
+        """Return the pictures of these kinds, or of those that come next if ``None``."""
+        check_slug(self.persona)
+        if frontal_candidates_k < 1:
+            raise InputError(f"frontal_candidates_k must be at least 1, got {frontal_candidates_k}.")
+        wanted = self._next_kinds() if kinds is None else tuple(dict.fromkeys(kinds))
+        unknown = [kind for kind in wanted if kind not in ANCHOR_KINDS or kind not in self.templates]
+        if unknown:
+            raise InputError(f"Unknown anchor kind {unknown[0]!r}. Known: {', '.join(ANCHOR_KINDS)}.")
+        shots = [kind for kind in wanted for _ in range(frontal_candidates_k if kind == "frontal" else 1)]
+        pictures: list[AnchorPicture] = []
+        for number, kind in enumerate(shots, start=1):
+            pictures.append(self._picture(kind, number))
+            if self.progress is not None:
+                self.progress(pictures[-1], number, len(shots))
+        return AnchorBatch(self.persona, tuple(pictures))
+
+    def _next_kinds(self) -> tuple[AnchorKind, ...]:
+        root = self.generator.references_root
+        if not anchor_path(root, self.persona).is_file():
+            return ("frontal",)
+        return tuple(k for k in ANCHOR_KINDS if k != "frontal" and not anchor_path(root, self.persona, k).is_file())
+
+    def _picture(self, kind: AnchorKind, number: int) -> AnchorPicture:
+        """Return one picture, asking again with another seed while none comes."""
+        anchor = None if kind == "frontal" else load_anchor(self.generator.references_root, self.persona)
+        prompt = self._prompt(kind)
+        picture = AnchorPicture(kind, None)
+        for attempt in range(1, TRIES_PER_PICTURE + 1):
+            request = GenerationRequest(prompt, anchor, derived_seed(self.seed, kind, number, attempt))
+            picture = self._asked(kind, request)
+            if picture.path is not None or picture.reason is Reason.PROVIDER_ERROR:
+                break
+        return picture
+
+    def _prompt(self, kind: AnchorKind) -> str:
+        template = self.templates[kind]
+        prompt = ImagePrompt(subject_description=describe_person(self.physical_description), framing=template.framing)
+        return PromptBuilder(template).build(prompt).text
+
+    def _asked(self, kind: AnchorKind, request: GenerationRequest) -> AnchorPicture:
+        call = self.generator.transport_retry.call(partial(self.generator.generate, request))
+        if call.error is not None:
+            if not isinstance(call.error, TransientLLMError):
+                raise call.error
+            return AnchorPicture(kind, None, reason=Reason.PROVIDER_ERROR, detail=str(call.error))
+        if call.value is None or call.value.data is None:
+            return _nothing_came(kind, call.value)
+        return self._stored(kind, request, call.value, call.value.data)
+
+    def _stored(
+        self, kind: AnchorKind, request: GenerationRequest, response: GenerationResponse, data: bytes
+    ) -> AnchorPicture:
+        root, final = self.generator.references_root, anchor_path(self.generator.references_root, self.persona, kind)
+        sha256 = hashlib.sha256(data).hexdigest()
+        # A candidate's name holds its content's hash, so that no later call overwrites it.
+        frontal = kind == "frontal"
+        folder = final.parent / "candidates" if frontal else final.parent
+        name = f"{self.persona}_frontal_{sha256[:12]}" if frontal else final.stem
+        try:
+            picture = self.generator.store(data, folder=folder, name=name)
+        except UnreadableImageError as error:
+            return AnchorPicture(kind, None, reason=Reason.UNREADABLE, detail=str(error))
+        record = AnchorRecord(
+            kind="anchor_candidate",
+            timestamp=self.clock(),
+            persona=self.persona,
+            anchor_kind=kind,
+            path=picture.path.relative_to(root).as_posix(),
+            image_sha256=sha256,
+            thumbnail_path=picture.thumbnail_path.relative_to(root).as_posix(),
+            context=self.generator.context.model_copy(
+                update={"seed": request.seed, "model_version": response.model_version}
+            ),
+            prompt=request.prompt,
+        )
+        log = Journal(final.parent / ANCHORS_LOG, AnchorRecord, fsync=True)
+        return AnchorPicture(kind, picture.path, log.append(record))
+
+
+def _nothing_came(kind: AnchorKind, response: GenerationResponse | None) -> AnchorPicture:
+    if response is not None and response.block_reason:
+        detail = f"The provider blocked the request ({response.block_reason})."
+        return AnchorPicture(kind, None, reason=Reason.BLOCKED, detail=detail)
+    return AnchorPicture(kind, None, reason=Reason.EMPTY_ANSWER, detail="The provider answered without a picture.")

@@ -1,0 +1,42 @@
+"""Generate, measure, decide, record: the attempt loop and those who drive it.
+
+Good means: decisions come from a state machine without I/O, so that every driver
+decides the same, and each attempt leaves one complete record, however it ended.
+"""
+
+from personalab_core.orchestration.events import (
+    AssetFinished,
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    OnEvent,
+    PictureStored,
+    TransportRetried,
+)
+from personalab_core.orchestration.loop import AttemptLoop, AttemptPolicy, PatchSource
+from personalab_core.orchestration.orchestrator import GenerationOrchestrator
+from personalab_core.orchestration.registry import RegistryWriter
+from personalab_core.orchestration.result import GenerationResult
+from personalab_core.orchestration.transport import TransportResult, TransportRetry
+from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench
+
+__all__ = [
+    "AssetFinished",
+    "AssetRequest",
+    "AttemptFinished",
+    "AttemptLoop",
+    "AttemptPolicy",
+    "AttemptStarted",
+    "Chance",
+    "Event",
+    "GenerationOrchestrator",
+    "GenerationResult",
+    "OnEvent",
+    "PatchSource",
+    "PictureStored",
+    "RegistryWriter",
+    "TransportResult",
+    "TransportRetried",
+    "TransportRetry",
+    "Workbench",
+]

@@ -1,0 +1,230 @@
+"""One asset under way: the loop's steps turned into requests, files, events and records."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from personalab_core.errors import CallCancelledError, PersonalabError, UnreadableImageError
+from personalab_core.generation import GenerationRequest, GenerationResponse, ImageGenerator, TransportResult
+from personalab_core.generation.transport import RetryNotice
+from personalab_core.observability import StoredPicture
+from personalab_core.orchestration.attempt_record import Asset, AttemptFacts, build_record, relative_posix
+from personalab_core.orchestration.events import (
+    AssetFinished,
+    AttemptFinished,
+    AttemptStarted,
+    OnEvent,
+    PictureStored,
+    TransportRetried,
+)
+from personalab_core.orchestration.loop import (
+    AttemptLoop,
+    AttemptPolicy,
+    BrokenPicture,
+    Done,
+    Generate,
+    GenerateAnswer,
+    LoopStateError,
+    Measure,
+    NoPicture,
+    PictureMade,
+    Record,
+    Step,
+)
+from personalab_core.orchestration.recorder import AttemptRecorder
+from personalab_core.orchestration.result import GenerationResult
+from personalab_core.schemas import AttemptRecord, CandidateResult, EvaluationResult, MeasurementStatus, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every run over an asset uses, handed in once.
+
+    Attributes:
+        image_generator: Stores pictures (the drivers call the provider through it).
+        policy: Decides.
+        recorder: Writes finished attempts.
+        output_dir: The workspace's output folder.
+        clock: Current time, with zone.
+        timer: Monotonic seconds.
+        on_event: Told what happens.
+    """
+
+    image_generator: ImageGenerator
+    policy: AttemptPolicy
+    recorder: AttemptRecorder
+    output_dir: Path
+    clock: Callable[[], datetime]
+    on_event: OnEvent
+    timer: Callable[[], float] = time.perf_counter
+
+
+class AssetRun:
+    """Carries out everything of an :class:`AttemptLoop` but the two waits: provider and evaluator.
+
+    A driver looks at :attr:`step`; for ``Generate`` it calls the provider with
+    :meth:`request` and hands the result to :meth:`called`, for ``Measure`` it asks the
+    evaluator and calls :meth:`measured`, for ``Record`` it calls :meth:`record`.
+    Whatever can raise on the way runs inside :meth:`recorded_if_it_fails`.
+    """
+
+    def __init__(self, asset: Asset, loop: AttemptLoop, around: Surroundings) -> None:
+        self._asset = asset
+        self._loop = loop
+        self._around = around
+        self._facts = AttemptFacts()
+        self._attempts: list[AttemptRecord] = []
+        self._attempt = 0
+
+    @property
+    def step(self) -> Step:
+        """What to do now."""
+        return self._loop.step
+
+    @property
+    def anchor_path(self) -> str:
+        """The picture to measure against."""
+        return str(self._asset.anchor.path)
+
+    def cancel(self) -> None:
+        """Do not begin the next attempt."""
+        self._loop.cancel()
+
+    def request(self, step: Generate) -> GenerationRequest:
+        """Return the provider call that a ``Generate`` step stands for, and announce it."""
+        self._facts = AttemptFacts()
+        self._attempt = step.attempt
+        asset = self._asset
+        self._around.on_event(
+            AttemptStarted(asset.persona, asset.asset_id, step.attempt, self._loop.max_attempts, step.patches)
+        )
+        return GenerationRequest(prompt=step.prompt.text, anchor=asset.anchor, seed=step.seed)
+
+    def retried(self, notice: RetryNotice) -> None:
+        """Announce that a try of the call failed and another follows."""
+        asset, error = self._asset, describe_error(notice.error)
+        self._around.on_event(
+            TransportRetried(asset.persona, asset.asset_id, self._attempt, notice.try_number, error, notice.wait_s)
+        )
+
+    def called(self, call: TransportResult[GenerationResponse], *, stop: bool = False) -> None:
+        """Take what the provider call ended with; a picture is stored as it came.
+
+        Args:
+            call: Answer or error of the call.
+            stop: A person has cancelled: this attempt is finished, no other is begun.
+        """
+        self._facts.call = call
+        if stop:
+            self._loop.request_stop()
+        if call.error is not None:
+            cancelled = isinstance(call.error, CallCancelledError)
+            reason = Reason.CANCELLED if cancelled else Reason.PROVIDER_ERROR
+            self._loop.aborted(describe_error(call.error), reason)
+        elif call.value is not None:
+            self._loop.generated(self._store(call.value))
+
+    def measured(self, result: EvaluationResult, *, measure_s: float, stop: bool = False) -> None:
+        """Take the measurement of this attempt's picture."""
+        self._facts.measure_s = measure_s
+        self._facts.evaluator = result.evaluator
+        if stop:
+            self._loop.request_stop()
+        self._loop.measured(result.candidates[0])
+
+    def record(self) -> AttemptRecord:
+        """Return the record of the finished attempt, written.
+
+        Raises:
+            WorkspaceError: It cannot be written.
+        """
+        closed = self._loop.step
+        if not isinstance(closed, Record):
+            raise LoopStateError(f"there is nothing to record at {type(closed).__name__}")
+        around = self._around
+        record = build_record(
+            asset=self._asset,
+            closed=closed,
+            facts=self._facts,
+            policy=around.policy,
+            output_dir=around.output_dir,
+            timestamp=around.clock(),
+        )
+        vector = closed.candidate.embedding_vector if closed.candidate else None
+        written = around.recorder.write(record, vector)
+        self._attempts.append(written)
+        self._loop.recorded()
+        around.on_event(AttemptFinished(written))
+        return written
+
+    @contextmanager
+    def recorded_if_it_fails(self) -> Iterator[None]:
+        """Record the attempt under way as failed if the block raises, and let the exception go on.
+
+        A call may have been paid and a picture stored by then, whatever went wrong after
+        it, so even an interrupt leaves a record. Only an error of our own tree while
+        calling the provider leaves none: then nothing was sent.
+        """
+        try:
+            yield
+        except BaseException as error:
+            calling = isinstance(self.step, Generate) and self._facts.call is None
+            if isinstance(self.step, Generate | Measure) and not (calling and isinstance(error, PersonalabError)):
+                self._record_failure(error, calling=calling)
+            raise
+
+    def result(self) -> GenerationResult:
+        """Return how the asset ended, once the step is ``Done``."""
+        done = self._loop.step
+        if not isinstance(done, Done):
+            raise LoopStateError(f"the asset is not finished, it is at {type(done).__name__}")
+        asset, attempts = self._asset, tuple(self._attempts)
+        self._around.on_event(AssetFinished(asset.persona, asset.asset_id, done.outcome, len(attempts), done.sentence))
+        return GenerationResult(
+            asset.persona, asset.asset_id, done.outcome, done.sentence, attempts, self._around.output_dir
+        )
+
+    def _record_failure(self, error: BaseException, *, calling: bool) -> None:
+        self._facts.call_broken_off = calling
+        reason = Reason.LOCAL_ERROR if isinstance(error, Exception) else Reason.CANCELLED
+        self._loop.aborted(describe_error(error), reason)
+        try:
+            self.record()
+        except PersonalabError as unwritten:
+            error.add_note(f"The attempt could not be recorded either: {unwritten}")
+
+    def _store(self, response: GenerationResponse) -> GenerateAnswer:
+        if response.data is None:
+            return NoPicture(Reason.BLOCKED if response.block_reason else Reason.EMPTY_ANSWER)
+        self._facts.image_sha256 = hashlib.sha256(response.data).hexdigest()
+        name = self._asset.attempt_id(self._attempt)
+        started = self._around.timer()
+        try:
+            picture = self._around.image_generator.store(
+                response.data, folder=self._around.output_dir / self._asset.persona / "images", name=name
+            )
+        except UnreadableImageError:
+            reason = "what the provider sent is not a picture that can be decoded"
+            return BrokenPicture(CandidateResult(path=name, status=MeasurementStatus.UNREADABLE, reason=reason))
+        self._facts.picture = picture
+        self._facts.store_s = self._around.timer() - started
+        self._announce(picture)
+        return PictureMade(str(picture.path))
+
+    def _announce(self, picture: StoredPicture) -> None:
+        asset, root = self._asset, self._around.output_dir
+        path, thumbnail = relative_posix(picture.path, root), relative_posix(picture.thumbnail_path, root)
+        self._around.on_event(PictureStored(asset.persona, asset.asset_id, self._attempt, path, thumbnail))
+
+
+def describe_error(error: BaseException) -> str:
+    """Return class and message of an error, the message only if it is known to be safe to keep."""
+    if isinstance(error, PersonalabError):
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__

@@ -1,0 +1,143 @@
+"""Opens an asset: checks what was asked, finds the anchor, builds the loop. Shared by every driver."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from personalab_core.errors import InputError
+from personalab_core.generation import ImageGenerator, ReferencePicture, load_anchor
+from personalab_core.orchestration.asset_run import AssetRun, Surroundings
+from personalab_core.orchestration.attempt_record import Asset
+from personalab_core.orchestration.events import Event, OnEvent
+from personalab_core.orchestration.loop import AttemptLoop, AttemptPolicy, PatchSource
+from personalab_core.orchestration.recorder import AttemptRecorder
+from personalab_core.prompts import BuiltPrompt, PromptBuilder
+from personalab_core.schemas import GenerationContext, ImagePrompt, PromptPatch, check_slug
+
+_ASSET_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+
+
+def ignore_event(event: Event) -> None:
+    """Listen to nothing."""
+
+
+def utc_now() -> datetime:
+    """Return the current time, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """Where ids and undemanded seeds come from.
+
+    Attributes:
+        seed: A seed for an asset whose caller names none, in [0, 2**31).
+        token: A few characters that make an id unique.
+    """
+
+    seed: Callable[[], int] = field(default=lambda: secrets.randbits(31))
+    token: Callable[[], str] = field(default=lambda: secrets.token_hex(4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetRequest:
+    """One picture that is wanted.
+
+    Attributes:
+        persona: Id of the persona.
+        image_prompt: What the picture shows.
+        scenario_template: Prompt template; empty or ``None`` means the built-in one.
+        seed: Where the attempts' seeds come from; drawn if ``None``.
+        asset_id: Name for the asset; made from time and chance if ``None``.
+        scenario: Name of the scenario, for the record.
+        job_id: Job it belongs to, for the record.
+        config_hash: Hash of the job's own configuration, if it has one.
+    """
+
+    persona: str
+    image_prompt: ImagePrompt
+    scenario_template: Mapping[str, Any] | None = None
+    seed: int | None = None
+    asset_id: str | None = None
+    scenario: str | None = None
+    job_id: str | None = None
+    config_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """The parts that every asset of one orchestrator or runner shares."""
+
+    image_generator: ImageGenerator
+    policy: AttemptPolicy
+    patches: PatchSource
+    recorder: AttemptRecorder
+    output_dir: Path
+    references_root: Path
+    context: GenerationContext
+    clock: Callable[[], datetime] = utc_now
+    timer: Callable[[], float] = time.perf_counter
+    on_event: OnEvent = ignore_event
+    chance: Chance = Chance()
+
+    def open(self, request: AssetRequest) -> AssetRun:
+        """Return the run over one asset, at its first step.
+
+        Raises:
+            InputError: The persona or asset id is malformed.
+            AnchorMissingError: The persona has no selected anchor.
+            ConfigError: The template is broken.
+        """
+        check_slug(request.persona)
+        anchor = load_anchor(self.references_root, request.persona)
+        builder = PromptBuilder(request.scenario_template or None)
+
+        def prompt_of(patches: tuple[PromptPatch, ...]) -> BuiltPrompt:
+            return builder.build(request.image_prompt, patches=patches)
+
+        seed = self.chance.seed() if request.seed is None else request.seed
+        loop = AttemptLoop(
+            policy=self.policy,
+            patches=self.patches,
+            prompt_of=prompt_of,
+            seed=seed,
+            name=request.persona,
+            others_expected=request.image_prompt.other_people,
+        )
+        surroundings = Surroundings(
+            image_generator=self.image_generator,
+            policy=self.policy,
+            recorder=self.recorder,
+            output_dir=self.output_dir,
+            clock=self.clock,
+            timer=self.timer,
+            on_event=self.on_event,
+        )
+        return AssetRun(self._asset(request, anchor, seed), loop, surroundings)
+
+    def _asset(self, request: AssetRequest, anchor: ReferencePicture, seed: int) -> Asset:
+        token = self.chance.token()
+        asset_id = request.asset_id or f"{self.clock():%Y%m%d-%H%M%S}-{token}"
+        if not _ASSET_ID.fullmatch(asset_id):
+            raise InputError(
+                f"{asset_id[:40]!r} is not an asset id: use 1 to 100 letters, digits, '_' and '-', "
+                "starting with a letter or a digit."
+            )
+        own = {"job_id": request.job_id, "config_hash": request.config_hash}
+        return Asset(
+            persona=request.persona,
+            asset_id=asset_id,
+            run_id=f"{asset_id}-{token}" if request.asset_id else asset_id,
+            seed=seed,
+            scenario=request.scenario,
+            framing=request.image_prompt.framing,
+            anchor=anchor,
+            context=self.context.model_copy(update={k: v for k, v in own.items() if v is not None}),
+        )

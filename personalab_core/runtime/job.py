@@ -1,0 +1,97 @@
+"""One generation job as data: what to make, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field
+
+from personalab_core.generation import compute_config_hash
+from personalab_core.orchestration import AssetRequest, GenerationResult
+from personalab_core.schemas import AssetOutcome, AttemptRecord, Contract, ImagePrompt
+
+__all__ = ["JobResult", "JobSpec", "compute_config_hash"]
+
+
+class JobSpec(Contract):
+    """One asset to make. Equal specs give equal decisions, whichever runner carries them out.
+
+    Attributes:
+        job_id: Names the asset; letters, digits, ``_`` and ``-``.
+        seed: Where the seeds of all attempts come from.
+        config_hash: What :func:`compute_config_hash` gives for the settings of this job.
+        persona: Id of the persona; it needs a selected anchor.
+        scenario_template: Prompt template; empty or ``None`` means the built-in one.
+        prompt: What the picture shows.
+        asset_type: Kind of asset.
+    """
+
+    job_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
+    seed: int
+    config_hash: str
+    persona: str
+    scenario_template: Mapping[str, Any] | None = None
+    prompt: ImagePrompt
+    asset_type: Literal["image"] = "image"
+
+    def to_request(self) -> AssetRequest:
+        """Return what the orchestration is asked for."""
+        return AssetRequest(
+            persona=self.persona,
+            image_prompt=self.prompt,
+            scenario_template=self.scenario_template,
+            seed=self.seed,
+            asset_id=self.job_id,
+            job_id=self.job_id,
+            config_hash=self.config_hash,
+        )
+
+
+class JobResult(Contract):
+    """What came of a job. ``error`` is set if it could not be carried out at all, or not to its end.
+
+    ``final_score`` is the composite score in [0, 1] of the best measured attempt, ``None`` if
+    nothing was measured; ``final_attempt`` is the number of the last attempt, 0 if none was begun.
+    """
+
+    job_id: str
+    seed: int
+    config_hash: str
+    persona: str
+    outcome: AssetOutcome
+    sentence: str
+    final_score: float | None = None
+    final_attempt: int = 0
+    image_path: str | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    error: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a picture was accepted."""
+        return self.outcome is AssetOutcome.ACCEPTED
+
+    @classmethod
+    def of(cls, job: JobSpec, result: GenerationResult) -> Self:
+        """Return the result of a job whose asset was carried out."""
+        return cls(
+            **_identity(job),
+            outcome=result.outcome,
+            sentence=result.sentence,
+            final_score=result.final_score,
+            final_attempt=result.final_attempt,
+            image_path=str(result.image_path) if result.image_path else None,
+            attempts=result.attempts,
+        )
+
+    @classmethod
+    def failed(cls, job: JobSpec, error: Exception) -> Self:
+        """Return the result of a job that ``error`` ended."""
+        return cls(
+            **_identity(job), outcome=AssetOutcome.FAILED, sentence=str(error), error=f"{type(error).__name__}: {error}"
+        )
+
+
+def _identity(job: JobSpec) -> dict[str, Any]:
+    return {"job_id": job.job_id, "seed": job.seed, "config_hash": job.config_hash, "persona": job.persona}
