@@ -140,7 +140,8 @@ def _read(path: Path) -> Character:
 
 
 def _first_problem(error: ValidationError) -> str:
-    details = error.errors(include_url=False)[0]
+    # A mistyped key often leaves another one missing; the mistyped one is the cause.
+    details = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in details["loc"])
     if details["type"] == "extra_forbidden":
         close = nearest(key, list(Character.model_fields))

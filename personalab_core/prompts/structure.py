@@ -77,7 +77,7 @@ def _text(value: Any) -> str:
 
 
 def _words(key: Any) -> str:
-    return str(key).replace("_", " ")
+    return " ".join(str(key).replace("_", " ").split())
 
 
 def _joined(parts: list[str]) -> str:

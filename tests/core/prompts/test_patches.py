@@ -1,0 +1,53 @@
+"""Retry patches escalate, stay at their last level, and can be found again in a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from personalab_core.config import load_config
+from personalab_core.errors import InputError
+from personalab_core.prompts import PatchCatalogue, PromptBuilder, load_patch_catalogue
+from personalab_core.schemas import ImagePrompt, Reason
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> PatchCatalogue:
+    return load_patch_catalogue(load_config(workspace=tmp_path, environ={}))
+
+
+def test_levels_escalate_and_then_stay() -> None:
+    catalogue = PatchCatalogue({Reason.NO_FACE: ["First.", "Second."]})
+    patches = [catalogue.patch_for(Reason.NO_FACE, level) for level in (1, 2, 3, 9)]
+    assert [(p.level, p.text) for p in patches if p] == [(1, "First."), (2, "Second."), (2, "Second."), (2, "Second.")]
+
+
+def test_reason_without_texts_has_no_patch() -> None:
+    assert PatchCatalogue({Reason.NO_FACE: []}).patch_for(Reason.NO_FACE, 1) is None
+    assert PatchCatalogue({}).patch_for(Reason.NONE, 1) is None
+
+
+def test_level_below_one_is_refused() -> None:
+    with pytest.raises(InputError, match="1 or more"):
+        PatchCatalogue({}).patch_for(Reason.NO_FACE, 0)
+
+
+def test_every_reason_to_retry_has_a_patch(shipped: PatchCatalogue) -> None:
+    no_retry = {Reason.NONE, Reason.NO_EVALUATOR}
+    retried = [
+        Reason.IDENTITY_LOW, Reason.GEOMETRY_OFF, Reason.NO_FACE, Reason.SEVERAL_FACES, Reason.FACE_TOO_SMALL,
+        Reason.TURNED_AWAY, Reason.UNREADABLE, Reason.BLOCKED, Reason.EMPTY_ANSWER,
+    ]  # fmt: skip
+    assert all(shipped.patch_for(reason, 1) for reason in retried)
+    assert not any(shipped.patch_for(reason, 1) for reason in no_retry)
+
+
+def test_each_patch_is_found_in_a_prompt_and_no_other(shipped: PatchCatalogue) -> None:
+    for reason, levels in shipped.texts.items():
+        for level in range(1, len(levels) + 1):
+            patch = shipped.patch_for(reason, level)
+            assert patch is not None
+            built = PromptBuilder().build(ImagePrompt(subject_description="a woman"), patches=[patch])
+            assert shipped.found_in(built.text) == (patch,)
+    assert shipped.found_in(PromptBuilder().build(ImagePrompt(subject_description="a woman")).text) == ()
