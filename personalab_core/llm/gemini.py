@@ -164,6 +164,24 @@ class GeminiAdapter:
             prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
         )
 
+    def close(self) -> None:
+        """Give connections back; the next call opens new ones."""
+        sdk = self._release()
+        if sdk is not None:
+            sdk.close()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, the connections of the running event loop included."""
+        sdk = self._release()
+        if sdk is not None:
+            await sdk.aio.aclose()
+            sdk.close()
+
+    def _release(self) -> genai.Client | None:
+        with self._lock:
+            sdk, self._sdk = self._sdk, None
+            return sdk
+
     def _client(self) -> genai.Client:
         """Return the one SDK client; it must live as long as its calls, so it is kept here."""
         if not self._api_key:
