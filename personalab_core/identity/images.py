@@ -30,7 +30,7 @@ NEUTRAL_BACKGROUND = (128, 128, 128)
 """Grey behind transparent pixels: neither black nor white, so that no edge of the face is lost in it."""
 
 # A closed list: Pillow would also try formats that start other programs (EPS) or hold documents (PDF).
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
 
 # What Pillow's decoders raise on damaged files; they have no common base below Exception.
 _DAMAGED = (
@@ -114,13 +114,16 @@ def decode_image(data: bytes, *, name: str = "the picture") -> npt.NDArray[np.ui
     Raises:
         UnreadableImageError: It is no picture, damaged or larger than ``MAX_PIXELS``.
     """
-    picture = _open(data, name)
-    try:
-        rgb = _to_rgb(_upright(picture), name)
-    except UnreadableImageError:
-        raise
-    except _DAMAGED:
-        raise UnreadableImageError(f"{name} is damaged or incomplete and cannot be decoded.") from None
+    with warnings.catch_warnings():
+        # Pillow warns of size and odd metadata; size is checked here, and metadata are not what is measured.
+        warnings.simplefilter("ignore")
+        picture = _open(data, name)
+        try:
+            rgb = _to_rgb(_upright(picture), name)
+        except UnreadableImageError:
+            raise
+        except _DAMAGED:
+            raise UnreadableImageError(f"{name} is damaged or incomplete and cannot be decoded.") from None
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
 
@@ -128,10 +131,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            # Size is checked below, in one sentence, before any pixel is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(BytesIO(data), formats=_FORMATS)
+        picture = Image.open(BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError:
         raise UnreadableImageError(_too_large(name, "over 179")) from None
     except UnidentifiedImageError:

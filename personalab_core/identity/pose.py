@@ -1,8 +1,7 @@
 """Head pose from landmarks by a weak-perspective fit.
 
-The points are taken as ``x = s * R[:2] @ X + t`` of a rigid generic face ``X``. The least-squares
-``s`` and ``R`` are found by orthographic Procrustes iteration: with the depth of the current pose
-filled in, the best rotation is closed-form (Kabsch 1976; Umeyama 1991), which gives a better depth.
+The points are taken as ``x = s * R[:2] @ X + t`` of a rigid generic face ``X``. The unconstrained
+affine fit, made orthogonal, is refined to the least-squares ``s`` and ``R`` by Gauss-Newton steps.
 
 The generic face holds rounded adult averages in millimetres, chosen for points that expression
 hardly moves (eye corners, nose), after the anthropometric means in L. G. Farkas, *Anthropometry of
@@ -17,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
 
-_ITERATIONS = 30
+_ITERATIONS = 8
+_CONVERGED_RAD = 1e-3
 
 # Index in the 106-point layout -> (x right, y down, z towards the camera), millimetres.
 _GENERIC_106: dict[int, tuple[float, float, float]] = {
@@ -68,7 +69,7 @@ def pose_from_5(points: Points) -> Pose | None:
     return fit_pose(points, np.array(_GENERIC_5))
 
 
-def fit_pose(points: npt.ArrayLike, model: npt.NDArray[np.float64]) -> Pose | None:
+def fit_pose(points: npt.ArrayLike, model: Matrix) -> Pose | None:
     """Return the rotation under which ``model`` best explains ``points``.
 
     Args:
@@ -84,18 +85,48 @@ def fit_pose(points: npt.ArrayLike, model: npt.NDArray[np.float64]) -> Pose | No
     extent = float(np.linalg.norm(image))
     if not np.isfinite(extent) or extent < 1e-6:
         return None
-    rotation, scale = np.eye(3), extent / float(np.linalg.norm(shape[:, :2]))
+    rotation, scale = _closest_similarity(image, shape)
     for _ in range(_ITERATIONS):
-        depth = scale * (shape @ rotation[2])
-        target = np.column_stack([image, depth])
-        u, _singular, vt = np.linalg.svd(target.T @ shape)
-        rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-        flat = shape @ rotation[:2].T
-        scale = max(float((flat * image).sum() / (flat**2).sum()), 1e-9)
+        step, ds = _gauss_newton_step(image, shape, rotation, scale)
+        rotation, scale = _rotation_by(step) @ rotation, scale + ds
+        if float(np.abs(step).max()) < _CONVERGED_RAD:
+            break
     return _angles(rotation)
 
 
-def _angles(rotation: npt.NDArray[np.float64]) -> Pose:
+def _closest_similarity(image: Matrix, shape: Matrix) -> tuple[Matrix, float]:
+    """Return the rotation and scale nearest to the unconstrained affine least-squares fit."""
+    affine = np.linalg.lstsq(shape, image, rcond=None)[0].T
+    u, singular, vt = np.linalg.svd(affine, full_matrices=False)
+    rows = u @ vt
+    return np.vstack([rows, np.cross(rows[0], rows[1])]), float(singular.mean())
+
+
+def _gauss_newton_step(image: Matrix, shape: Matrix, rotation: Matrix, scale: float) -> tuple[Matrix, float]:
+    """Return the rotation vector (radians) and change of scale that reduce the residual most."""
+    turned = shape @ rotation.T
+    jacobian = np.zeros((len(shape), 2, 4))
+    # d(turned) = step x turned, of which the picture shows the first two components.
+    jacobian[:, 0, 1], jacobian[:, 0, 2] = scale * turned[:, 2], -scale * turned[:, 1]
+    jacobian[:, 1, 0], jacobian[:, 1, 2] = -scale * turned[:, 2], scale * turned[:, 0]
+    jacobian[:, :, 3] = turned[:, :2]
+    slope = jacobian.reshape(-1, 4)
+    residual = (image - scale * turned[:, :2]).ravel()
+    step = np.linalg.lstsq(slope, residual, rcond=None)[0]
+    return np.asarray(step[:3], dtype=np.float64), float(step[3])
+
+
+def _rotation_by(vector: Matrix) -> Matrix:
+    """Return the rotation matrix of a rotation vector (Rodrigues)."""
+    angle = float(np.linalg.norm(vector))
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = vector / angle
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
+
+
+def _angles(rotation: Matrix) -> Pose:
     """Decompose ``R = Rz(roll) Rx(pitch) Ry(yaw)`` with the sign conventions of ``Pose``."""
     pitch = np.arcsin(np.clip(-rotation[2, 1], -1.0, 1.0))
     yaw = np.arctan2(-rotation[2, 0], rotation[2, 2])
