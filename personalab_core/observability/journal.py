@@ -16,7 +16,13 @@ from pydantic import ValidationError
 from personalab_core.config.atomic_files import workspace_errors
 from personalab_core.errors import RecordError
 from personalab_core.observability.chain import ChainReport, Link, check_lines, forge, link_of
-from personalab_core.observability.line_files import last_lines, set_torn_tail_aside, split_lines, torn_pieces
+from personalab_core.observability.line_files import (
+    last_lines,
+    set_torn_tail_aside,
+    split_lines,
+    sync_folder,
+    torn_pieces,
+)
 from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import Record
 
@@ -160,6 +166,8 @@ class Journal(Generic[_R]):
                 written += os.write(descriptor, data[written:])
             if self._fsync:
                 os.fsync(descriptor)
+                if size == 0:
+                    sync_folder(self.path.parent)
         except BaseException:
             self._last = None
             with contextlib.suppress(OSError):  # the next append sets aside what could not be taken back

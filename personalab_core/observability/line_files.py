@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def torn_pieces(path: Path) -> list[Path]:
     """Return the pieces that were set aside from a file, by number."""
     pieces = path.parent.glob(f"{path.name}.torn-*")
     return sorted(pieces, key=lambda piece: (len(piece.name), piece.name))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a new file's name to the disk itself, so that a power cut cannot take the whole file."""
+    with contextlib.suppress(PermissionError):  # Windows cannot open folders, and needs no such call
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _torn_tail(path: Path, size: int) -> bytes:
