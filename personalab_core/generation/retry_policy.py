@@ -104,7 +104,7 @@ class RetryPolicy:
             sleep=wait, wait=run.wait_s, retry=run.retry, stop=run.stop, before_sleep=run.notify, reraise=True
         )
         try:
-            value = await retrying(fn)
+            value: T = await retrying(fn)
         except LLMError as error:
             return run.failed(error)
         return run.succeeded(value)

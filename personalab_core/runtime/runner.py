@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from personalab_core.config import load_config
 from personalab_core.errors import ConfigError, PersonalabError
@@ -39,6 +39,8 @@ from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
 from personalab_core.runtime.eval_pool import EvaluationPool
 from personalab_core.runtime.job import JobResult, JobSpec
 from personalab_core.schemas import GenerationContext
+
+T = TypeVar("T")
 
 
 class Runner(Protocol):
@@ -175,7 +177,7 @@ class AsyncRunner:
                 case Measure():
                     await self._measure(run, step, stop)
                 case _:
-                    await asyncio.to_thread(run.record)
+                    await _in_thread(run.record)
         return run.result()
 
     async def _generate(self, run: AssetRun, step: Generate, stop: ShouldStop) -> None:
@@ -187,7 +189,7 @@ class AsyncRunner:
             call = await self._retry_policy.call_async(
                 partial(self._call, request), on_retry=run.retried, should_stop=stop
             )
-            await asyncio.to_thread(run.called, call, stop=stop())
+            await _in_thread(partial(run.called, call, stop=stop()))
 
     async def _call(self, request: GenerationRequest) -> GenerationResponse:
         async with self._semaphore.slot(self._provider):
@@ -199,6 +201,16 @@ class AsyncRunner:
             started = self._timer()
             result = await self._eval_pool.evaluate_async(run.anchor_path, [step.path])
             run.measured(result, measure_s=self._timer() - started, stop=stop())
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do blocking work beside the event loop. A cancellation waits for its end: files are written whole."""
+    task = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _never() -> bool:

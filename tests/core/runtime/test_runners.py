@@ -1,0 +1,222 @@
+"""Runners: one result per job, the same decisions whichever carries them out."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personalab_core.errors import ConfigError, ProviderServerError, WorkspaceError
+from personalab_core.identity import IdentityPolicy
+from personalab_core.llm import LLMImageResponse
+from personalab_core.runtime import (
+    AsyncRunner,
+    EvaluationPool,
+    JobResult,
+    JobSpec,
+    ProviderSemaphore,
+    RateLimiter,
+    RetryPolicy,
+    SyncRunner,
+    compute_config_hash,
+)
+from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt
+from tests.support.fakes import FakeLLMClient, tiny_png
+from tests.support.loop_fakes import FAKE_INFO, PATCHES, PERSONA, LoopBench, TickingClock, candidate, counted_chance
+
+PROMPT = ImagePrompt(subject_description="a woman of 23")
+
+
+class SeededClient(FakeLLMClient):
+    """Draws a picture whose brightness follows from the seed; blocks or fails for some seeds."""
+
+    def generate_image(self, **request: Any) -> LLMImageResponse:
+        seed = self.seed or 0
+        if seed % 7 == 0:
+            return LLMImageResponse(block_reason="SAFETY")
+        if seed % 11 == 0:
+            raise ProviderServerError("busy", provider="fake")
+        return LLMImageResponse(images=(tiny_png(seed % 251),))
+
+
+class PictureEvaluator:
+    """Scores a picture by its bytes, so that the order of measurements does not matter."""
+
+    info = FAKE_INFO
+
+    def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
+        path = Path(candidate_paths[0])
+        score = 0.3 + (zlib.crc32(path.read_bytes()) % 100) / 250
+        return EvaluationResult(
+            anchor_path=str(anchor_path), evaluator=self.info, candidates=(candidate(score, path=str(path)),)
+        )
+
+    async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
+        await asyncio.sleep(0)
+        return self.evaluate(anchor_path, candidate_paths)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> LoopBench:
+    bench = LoopBench(tmp_path, client=SeededClient(), evaluator=PictureEvaluator())
+    bench.write_anchor()
+    return bench
+
+
+def jobs(n: int, **changes: Any) -> list[JobSpec]:
+    return [
+        JobSpec(
+            **{
+                "job_id": f"batch-001-{i}",
+                "seed": 42 + i,
+                "config_hash": compute_config_hash(PROMPT),
+                "persona": PERSONA,
+                "scenario_template": {},
+                "prompt": PROMPT,
+                "asset_type": "image",
+                **changes,
+            }
+        )
+        for i in range(n)
+    ]
+
+
+def async_runner(bench: LoopBench, **changes: Any) -> AsyncRunner:
+    async def no_wait(_: float) -> None:
+        return None
+
+    settings = {
+        "client": bench.client,
+        "image_generator": bench.generator(),
+        "policy": IdentityPolicy(),
+        "retry_policy": RetryPolicy(1, sleeper=lambda _: None, async_sleeper=no_wait),
+        "eval_pool": bench.evaluator,
+        "provider_semaphore": ProviderSemaphore({"fake": 2}),
+        "rate_limiter": RateLimiter({"fake": 1e6}),
+        "drift_tracker": bench.log,
+        "metrics_logger": bench.log,
+        "output_dir": bench.output_dir,
+        "references_root": bench.references_root,
+        "registry": bench.log,
+        "patches": PATCHES,
+        "clock": TickingClock(),
+        "chance": counted_chance(),
+    }
+    return AsyncRunner(**{**settings, **changes})
+
+
+def essence(result: JobResult) -> tuple[object, ...]:
+    attempts = [
+        (a.decision, a.reason, a.prompt_hash, a.context.seed, a.scores, a.image_sha256) for a in result.attempts
+    ]
+    return (result.job_id, result.outcome, result.final_score, result.final_attempt, attempts)
+
+
+def test_sync_and_async_runs_decide_the_same(bench: LoopBench) -> None:
+    todo = jobs(12)
+    bench.max_retries = 1
+    one = SyncRunner(bench.orchestrator()).run(todo)
+    other = async_runner(bench).run(todo)
+    assert [essence(result) for result in one] == [essence(result) for result in other]
+    assert len({result.outcome for result in one}) > 1
+
+
+def test_results_come_in_the_order_of_the_jobs_and_name_them(bench: LoopBench) -> None:
+    results = async_runner(bench).run(jobs(5))
+    assert [r.job_id for r in results] == [f"batch-001-{i}" for i in range(5)]
+    assert {(r.config_hash, r.persona) for r in results} == {(compute_config_hash(PROMPT), PERSONA)}
+    records = [record for result in results for record in result.attempts]
+    assert {record.context.config_hash for record in records} == {compute_config_hash(PROMPT)}
+    assert all(record.context.job_id == record.asset_id for record in records)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_job_that_cannot_be_carried_out_does_not_end_the_others(bench: LoopBench, kind: str) -> None:
+    bad, good = jobs(1, persona="nobody", job_id="bad"), jobs(1)
+    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench)
+    first, second = runner.run([*bad, *good])
+    assert (first.outcome, first.final_score, first.accepted) == (AssetOutcome.FAILED, None, False)
+    assert first.error is not None
+    assert first.error.startswith("AnchorMissingError")
+    assert second.error is None
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_stop_ends_all_jobs(bench: LoopBench, kind: str) -> None:
+    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench)
+    results = runner.run(jobs(3), should_stop=lambda: True)
+    assert [(r.outcome, r.final_attempt) for r in results] == [(AssetOutcome.CANCELLED, 0)] * 3
+
+
+def test_an_unexpected_failure_leaves_records_of_every_attempt_under_way(bench: LoopBench) -> None:
+    class Broken(PictureEvaluator):
+        async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
+            raise ValueError
+
+    bench.client = FakeLLMClient()
+    with pytest.raises(ExceptionGroup):
+        async_runner(bench, eval_pool=Broken()).run(jobs(2))
+    assert len(bench.log.records) == 2
+    assert all(record.final for record in bench.log.records)
+
+
+class ThisThread(Executor):
+    """Runs what it is given at once."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if self._error is None:
+            future.set_result(fn(*args, **kwargs))
+        else:
+            future.set_exception(self._error)
+        return future
+
+
+STUB = {"embedding": {"backend": "stub"}}
+
+
+def test_the_pool_measures_with_the_configured_evaluator() -> None:
+    pool = EvaluationPool(eval_cfg=STUB, executor=ThisThread())
+    result = asyncio.run(pool.evaluate_async("anchor.png", ["candidate.png"]))
+    assert (result.evaluator.name, len(result.candidates)) == ("stub", 1)
+    pool.shutdown()
+
+
+def test_a_dead_worker_is_one_clear_sentence() -> None:
+    pool = EvaluationPool(eval_cfg=STUB, executor=ThisThread(BrokenExecutor()))
+    with pytest.raises(WorkspaceError, match="eval_pool_workers"):
+        asyncio.run(pool.evaluate_async("anchor.png", ["candidate.png"]))
+
+
+def test_worker_processes_answer() -> None:
+    pool = EvaluationPool(max_workers=1, eval_cfg=STUB)
+    try:
+        result = asyncio.run(pool.evaluate_async("anchor.png", ["a.png", "b.png"]))
+    finally:
+        pool.shutdown()
+    assert [c.path for c in result.candidates] == ["a.png", "b.png"]
+
+
+def test_a_job_id_never_becomes_a_path() -> None:
+    with pytest.raises(ValueError, match="job_id"):
+        jobs(1, job_id="../x")
+
+
+def test_no_concurrency_is_refused(bench: LoopBench) -> None:
+    with pytest.raises(ConfigError, match="max_concurrent_jobs"):
+        async_runner(bench, max_concurrent_jobs=0)
+
+
+def test_a_config_hash_depends_on_the_content_only() -> None:
+    assert compute_config_hash({"a": 1, "b": 2}) == compute_config_hash({"b": 2, "a": 1})
+    assert compute_config_hash(PROMPT) == compute_config_hash(PROMPT.model_dump())
+    assert compute_config_hash({"a": 1}) != compute_config_hash({"a": 2})
+    assert len(compute_config_hash({})) == 16
