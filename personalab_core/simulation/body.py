@@ -162,7 +162,7 @@ def _dress_torso(identity: SimulatedIdentity, outfit: Outfit, points: FloatArray
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
     n = len(points)
     edge = np.where(z > -6, _neckline(outfit, x), F32(-11.8 if outfit.cut == TURTLENECK else -14.6))
-    cloth = smoothstep(0.28, -0.28, y - edge)
+    cloth = smoothstep(0.38, -0.38, y - edge)
     fabric = np.broadcast_to(outfit.fabric, points.shape).copy()
     if outfit.striped:
         blend(fabric, outfit.second, smoothstep(0.25, 0.45, np.sin(y * F32(2.4))) * F32(0.85))
@@ -172,7 +172,7 @@ def _dress_torso(identity: SimulatedIdentity, outfit: Outfit, points: FloatArray
         _paint_shirt(fabric, outfit, x, y, z)
     knit = np.random.default_rng(5).random((n, n), dtype=F32) - F32(0.5)
     fabric *= (1 + F32(0.07) * knit)[..., None]
-    fabric *= (1 - F32(0.22) * ridge(y - edge + 0.7, 0, 0.22) * (outfit.cut in (CREW, SCOOP, V_NECK)))[..., None]
+    fabric *= (1 - F32(0.22) * ridge(y - edge + 0.8, 0, 0.4) * (outfit.cut in (CREW, SCOOP, V_NECK)))[..., None]
     skin = skin_colour(identity) * np.array([0.97, 0.91, 0.89], F32)
     albedo = np.broadcast_to(skin, points.shape).copy()
     muscle = ridge(np.abs(x) - (1.2 + (y + 15.0) * 0.42), 0, 1.0) * smoothstep(-16, -14, y) * (z > -2)
@@ -189,13 +189,13 @@ def _paint_blazer(fabric: FloatArray, outfit: Outfit, x: FloatArray, y: FloatArr
     opening = np.clip((y + 39.0) / 24.0, 0, 1) ** 0.8 * F32(7.4)
     shirt = smoothstep(0.32, -0.32, ax - opening) * front * (y > -39)
     blend(fabric, outfit.inner, shirt)
-    collar = ridge(ax - (opening - 0.1), 0, 0.35) * front * (y > -38)
+    collar = ridge(ax - (opening - 0.1), 0, 0.5) * front * (y > -38)
     fabric *= (1 - F32(0.35) * collar)[..., None]
     lapel = opening + np.clip((y + 39.0) / 16.0, 0, 1) * F32(3.6) * smoothstep(-18.5, -21, y)
     inside = smoothstep(0.15, -0.15, ax - lapel) * (1 - shirt) * front
     fabric *= (1 + F32(0.16) * inside)[..., None]
-    fabric *= (1 - F32(0.30) * ridge(ax - lapel, 0, 0.28) * front * (1 - shirt) * (y > -38))[..., None]
-    placket = ridge(x, 0, 0.22) * shirt
+    fabric *= (1 - F32(0.30) * ridge(ax - lapel, 0, 0.5) * front * (1 - shirt) * (y > -38))[..., None]
+    placket = ridge(x, 0, 0.35) * shirt
     fabric *= (1 - F32(0.18) * placket)[..., None]
     _paint_collar(fabric, outfit.inner, x, y, z)
 
@@ -203,7 +203,7 @@ def _paint_blazer(fabric: FloatArray, outfit: Outfit, x: FloatArray, y: FloatArr
 def _paint_shirt(fabric: FloatArray, outfit: Outfit, x: FloatArray, y: FloatArray, z: FloatArray) -> None:
     """Button placket and collar."""
     front = smoothstep(-5.0, -3.0, z)
-    fabric *= (1 - F32(0.22) * (ridge(np.abs(x), 1.4, 0.16) + ridge(x, 0, 0.10)) * front)[..., None]
+    fabric *= (1 - F32(0.22) * ridge(np.abs(x), 1.4, 0.4) * front)[..., None]
     buttons = ridge(np.hypot(x, np.mod(y, 7.5) - 3.75), 0, 0.42) * front
     blend(fabric, outfit.fabric * F32(0.3) + F32(0.35), buttons * F32(0.85))
     _paint_collar(fabric, outfit.fabric * F32(1.08), x, y, z)
@@ -213,9 +213,10 @@ def _paint_collar(fabric: FloatArray, colour: FloatArray, x: FloatArray, y: Floa
     """Two collar wings from the neck down, shaded at their edges."""
     ax = np.abs(x)
     lower = np.where(ax < 4.6, -20.2 - 0.42 * ax, -22.1 + (ax - 4.6) * 2.75)
-    wing = smoothstep(0.25, -0.25, lower - y) * smoothstep(7.4, 7.0, ax) * smoothstep(-5.5, -4.0, z)
+    off = (y - lower) / np.where(ax < 4.6, F32(1.08), F32(2.93))
+    wing = smoothstep(-0.25, 0.25, off) * smoothstep(7.4, 7.0, ax) * smoothstep(-5.5, -4.0, z)
     blend(fabric, colour, wing)
-    fabric *= (1 - F32(0.40) * ridge(y - lower, -0.15, 0.4) * smoothstep(7.4, 7.0, ax) * smoothstep(-5.5, -4.0, z))[..., None]
+    fabric *= (1 - F32(0.28) * ridge(off, -0.1, 0.5) * smoothstep(7.4, 7.0, ax) * smoothstep(-5.5, -4.0, z))[..., None]
 
 
 def _limb(

@@ -18,6 +18,8 @@ from personalab_core.simulation.head import TEMPLE_Y, Head
 from personalab_core.simulation.identity import Style
 from personalab_core.simulation.light import Light
 
+HAIR_STEP = 6
+"""Texels per mesh cell of the shell; its grid is a multiple of it plus one each way."""
 BALD_BELOW = 0.03
 """Below this length (0..1) there is only a tinted scalp."""
 _CM_PER_RADIAN = 9.0
@@ -125,7 +127,7 @@ def build_hair(head: Head, style: Style, columns: int) -> Hair | None:
 def _shell(head: Head, style: Style, line: HairLine, curly: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Points of the shell, distance to the hair ends (cm) and path angle (radians from the crown)."""
     columns, length, long, face = len(line.azimuth), line.length, line.long, head.face
-    rows = int(columns * 0.9) // 4 * 4 + 1
+    rows = int(columns * 0.9) // HAIR_STEP * HAIR_STEP + 1
     height = face.crown_y - TEMPLE_Y
     thick = 0.30 + 1.0 * ramp(0.02, 0.35, length) + 0.25 * long + 0.42 * style.volume * ramp(0.08, 0.3, length)
     thick = max(0.2, thick + 0.9 * curly * min(1.0, 2.5 * length))
@@ -202,14 +204,17 @@ def _strands(line: HairLine, style: Style, path: FloatArray, curly: float, shape
     v = np.broadcast_to(np.arange(rows, dtype=F32)[:, None], shape)
     side = -np.sign(style.part) * (0.5 + 0.5 * abs(style.part)) * (1 - 0.6 * line.fringe)
     ahead = np.clip(np.cos(line.azimuth)[None] + 0.45, 0, 1).astype(F32)
-    sweep = F32(0.07 * n * side) * np.sin(np.minimum(path, 1.5) * F32(1.05)) * ahead
+    # Without a fringe the strands part: they run away from the parting on their way to the forehead.
+    part = int(np.argmin(np.abs(line.azimuth - 0.45 * style.part)))
+    spread = 1 + F32(0.8 * (1 - line.fringe)) * np.minimum(path, 1.5) * ahead
+    sweep = F32(0.04 * n * side) * np.sin(np.minimum(path, 1.5) * F32(1.05)) * ahead
     wave = F32(n * 0.008 * max(0.0, style.wave + 0.3)) * np.sin(path * 9 + 2 * np.sin(line.azimuth * 7)[None].astype(F32))
     fine = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), max(0.6, n / 320.0)) * F32(2.0)
     locks = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), n / 90.0) * F32(3.6)
     along = 1 + 0.45 * cv2.resize(rng.random((8, n // 6), dtype=F32) - F32(0.5), (n, 8))
     pattern = np.asarray(np.repeat(fine + locks, 8, 0) * along, F32)
     strands = cv2.remap(
-        pattern, (u + sweep + wave).astype(F32), v * F32(7.0 / rows), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        pattern, (part + (u - part) / spread + sweep + wave).astype(F32), v * F32(7.0 / rows), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     )
     if curly > 0.05:
         curls = cv2.resize(rng.random((46, 100), dtype=F32) - F32(0.5), (n, rows), interpolation=cv2.INTER_CUBIC)
@@ -232,8 +237,9 @@ def _alpha(
     if line.long > 0.5:
         roots = np.clip((points[..., 1] - line.root_y[None].astype(F32) - uneven * F32(0.6)) / F32(0.9), 0, 1)
         fallen = np.clip((line.root_y.max() - points[..., 1]) / 10.0, 0, 1).astype(F32)
-        shift = 22.0 if inner else 0.0
-        side = deg - F32(line.opening_deg - shift) - 5 * np.sin(fallen * 3.0)
+        shift = 30.0 if inner else 0.0
+        forward = (6 + 4 * style.volume) * smoothstep(0.25, 1.0, fallen)
+        side = deg - F32(line.opening_deg - shift) - 4 * np.sin(fallen * 3.0) + forward
         if not inner:
             side = side - strands * F32(4 * (1 - 0.85 * curly))
         alpha = alpha * np.maximum(roots, smoothstep(0, 3.0, side))

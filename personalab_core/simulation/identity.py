@@ -35,8 +35,8 @@ _GEOMETRY_INDEX = {name: i for i, name in enumerate(GEOMETRY_NAMES)}
 _APPEARANCE_INDEX = {name: i for i, name in enumerate(APPEARANCE_NAMES)}
 
 MASCULINE_OFFSETS = {
-    "jaw_w": 0.35, "brow_ridge": 0.5, "brow_thick": 0.4, "lip_up": -0.3, "lip_lo": -0.22, "chin_square": 0.4,
-    "brow_y": -0.3, "eye_w": -0.2, "nose_w": 0.15, "eye_open": -0.2, "brow_arch": -0.3,
+    "jaw_w": 0.45, "brow_ridge": 0.5, "brow_thick": 0.5, "lip_up": -0.35, "lip_lo": -0.3, "chin_square": 0.5,
+    "brow_y": -0.3, "eye_w": -0.3, "nose_w": 0.2, "eye_open": -0.3, "brow_arch": -0.35, "cheek_w": -0.1,
 }  # fmt: skip
 """How the bones of one and the same draw shift with `masc` (per unit)."""
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from personalab_core.simulation.curves import F32
+from personalab_core.simulation.curves import F32, FloatArray
 from personalab_core.simulation.light import Light
 from personalab_core.simulation.raster import FAR, Canvas
 from personalab_core.simulation.scene import Scene
@@ -18,34 +18,48 @@ def cast_shadows(canvas: Canvas, light: Light, px_per_cm: float, width: int, hei
     """Shrink the canvas to its final size and darken it by shadows: uint8 RGB (height, width, 3).
 
     A short march from each point of a small depth buffer towards the key light, plus the blurred depth as ambient
-    occlusion. Depth is eroded before it is made small, or bright dashes appear along the jaw.
+    occlusion. Done for the nearest and the farthest surface of each coarse cell and mixed by the true depth, or the
+    cells would show as scallops along the jaw.
     """
     q = max(1, round(canvas.depth.shape[0] / 240))
-    w, h = canvas.depth.shape[1] // q, canvas.depth.shape[0] // q
-    shrunk = cv2.erode(canvas.depth, np.ones((q + 1, q + 1), np.uint8))
-    small = cv2.resize(shrunk, (w, h), interpolation=cv2.INTER_NEAREST)
-    drawn = small > FAR / 10
-    z = np.where(drawn, small, F32(_GROUND_CM))
-    scale = px_per_cm / q
+    size = (canvas.depth.shape[1] // q, canvas.depth.shape[0] // q)
+    cell = np.ones((q + 1, q + 1), np.uint8)
+    behind = _ground(cv2.resize(cv2.erode(canvas.depth, cell), size, interpolation=cv2.INTER_NEAREST))
+    before = _ground(cv2.resize(cv2.dilate(canvas.depth, cell), size, interpolation=cv2.INTER_NEAREST))
+    full = canvas.depth.shape[::-1]
+    dark, front_dark, low, high = (
+        cv2.resize(a, full, interpolation=cv2.INTER_LINEAR)
+        for a in (_darkness(behind, light, px_per_cm / q), _darkness(before, light, px_per_cm / q), behind, before)
+    )
+    nearness = np.clip((canvas.depth - low) / (high - low + F32(0.3)), 0, 1)
+    dark += (front_dark - dark) * nearness
+    dark[canvas.depth <= FAR / 10] = 0
+    keep = cv2.merge([cv2.convertScaleAbs(dark, alpha=-255 * share, beta=255) for share in (0.86, 1.0, 1.02)])
+    image = cv2.multiply(canvas.image, keep, scale=1 / 255)
+    if image.shape[:2] != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(image, np.uint8)
+
+
+def _ground(depth: FloatArray) -> FloatArray:
+    return np.where(depth > FAR / 10, depth, F32(_GROUND_CM))
+
+
+def _darkness(z: FloatArray, light: Light, px_per_cm: float) -> FloatArray:
+    """Cast shadow and ambient occlusion of a small depth map, in about [0, .7]."""
+    h, w = z.shape
     kx, ky, kz = (float(v) for v in light.key)
     shadow = np.zeros((h, w), F32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for reach in _MARCH_CM:
-        move = np.array([[1, 0, kx * reach * scale], [0, 1, -ky * reach * scale]], F32)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        move = np.array([[1, 0, kx * reach * px_per_cm], [0, 1, -ky * reach * px_per_cm]], F32)
         other = cv2.warpAffine(z, move, (w, h), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=_GROUND_CM)
         above = other - (z + F32(kz * reach))
         hit = np.clip(above / F32(0.9) - F32(0.15), 0, 1) * (above < 9)
         np.maximum(shadow, hit * F32(1 - reach * 0.05), out=shadow)
-    level = np.where(drawn, z, F32(-20))
-    ambient = np.clip((cv2.GaussianBlur(level, (0, 0), max(0.8, 1.3 * scale)) - level) * F32(0.10), 0, 0.30)
-    dark = cv2.GaussianBlur(shadow, (0, 0), max(0.6, 0.28 * scale)) * F32(0.42) + ambient
-    dark = np.where(drawn, dark, 0).astype(F32)
-    keep = cv2.merge([255 - dark * F32(255 * 0.86), 255 - dark * F32(255), 255 - dark * F32(255 * 1.02)])
-    keep8 = cv2.resize(cv2.convertScaleAbs(keep), (width, height), interpolation=cv2.INTER_LINEAR)
-    image = canvas.image
-    if image.shape[:2] != (height, width):
-        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.multiply(image, keep8, scale=1 / 255), np.uint8)
+    level = np.maximum(z, F32(-20))
+    ambient = np.clip((cv2.GaussianBlur(level, (0, 0), max(0.8, 1.3 * px_per_cm)) - level) * F32(0.10), 0, 0.30)
+    return np.asarray(cv2.GaussianBlur(shadow, (0, 0), max(0.6, 0.28 * px_per_cm)) * F32(0.42) + ambient, F32)
 
 
 def finish(image: NDArray[np.uint8], scene: Scene) -> NDArray[np.uint8]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from personalab_core.simulation.identity import SimulatedIdentity
 
-MIN_MOUTH_CHIN_CM = 3.75
+MIN_MOUTH_CHIN_CM, MAX_MOUTH_CHIN_CM = 3.75, 5.0
 MIN_NOSE_MOUTH_CM = 1.75
+MIN_JAW_CM, MIN_CHIN_CM = 5.1, 3.6
+"""Least half widths of jaw and chin."""
 MIN_BROW_EYE_CM = 1.62
 NOSE_MOUTH_RATIO = (0.50, 0.76)
 """Allowed range of nose width over mouth width."""
@@ -57,7 +59,7 @@ def measure(identity: SimulatedIdentity) -> FaceProportions:
     v = identity.value
     nose_base = -4.25 - 0.42 * v("nose_len")
     mouth = min(nose_base - 2.0 - 0.3 * v("mouth_y"), nose_base - MIN_NOSE_MOUTH_CM)
-    chin = min(-10.75 - 0.8 * v("chin_len"), mouth - MIN_MOUTH_CHIN_CM)
+    chin = max(min(-10.75 - 0.8 * v("chin_len"), mouth - MIN_MOUTH_CHIN_CM), mouth - MAX_MOUTH_CHIN_CM)
     eye_hw = 1.66 + 0.13 * v("eye_w")
     eye_x = max(3.14 + 0.22 * v("eye_sep") + 0.08 * v("face_w"), eye_hw + MIN_INNER_EYE_GAP_CM / 2)
     lid_upper = 0.63 + 0.12 * v("eye_open") + 0.05 * v("eye_w")
@@ -68,14 +70,14 @@ def measure(identity: SimulatedIdentity) -> FaceProportions:
     nose_hw = min(max(1.58 + 0.24 * v("nose_w"), low * mouth_hw), high * mouth_hw)
     breadth = 1 + 0.045 * v("face_w")
     cheek = 6.95 * breadth + 0.32 * v("cheek_w")
-    jaw = min(5.95 * breadth + 0.5 * v("jaw_w"), cheek - 0.2)
+    jaw = max(min(5.95 * breadth + 0.5 * v("jaw_w"), cheek - 0.2), MIN_JAW_CM)
     return FaceProportions(
         crown_y=11.2 + 0.8 * v("cranium"),
         chin_y=chin,
         temple_hw=7.1 * breadth + 0.28 * v("temple_w"),
         cheek_hw=cheek,
         jaw_hw=jaw,
-        chin_hw=min(4.35 * breadth + 0.42 * v("jaw_w") + 0.3 * v("chin_square"), jaw - 0.6),
+        chin_hw=max(min(4.35 * breadth + 0.42 * v("jaw_w") + 0.3 * v("chin_square"), jaw - 0.6), MIN_CHIN_CM),
         jaw_rise=4.5 + 0.9 * v("jaw_angle"),
         eye_x=eye_x,
         eye_hw=eye_hw,

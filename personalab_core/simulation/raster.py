@@ -15,6 +15,8 @@ from personalab_core.simulation.curves import F32, FloatArray
 
 FAR = -1e8
 _SUBPIXEL_BITS = 3
+_COARSE_ABOVE_PX = 400_000
+"""Canvases larger than this find texture coordinates on every second pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,9 @@ def rasterise(sx: FloatArray, sy: FloatArray, depth: FloatArray, width: int, hei
         return None
     xs, ys = _corners(sx - F32(x0 + 0.5)), _corners(sy - F32(y0 + 0.5))
     area = (xs[2] - xs[0]) * (ys[1] - ys[3]) - (xs[1] - xs[3]) * (ys[2] - ys[0])
-    visible = area > 1e-3 if back else area < -1e-3
+    facing = area if back else -area
+    # Quads that straddle the outline are kept, or it would be jagged by whole quads.
+    visible = facing > -0.25 * np.median(np.abs(area))
     for corners, size in ((xs, x1 - x0), (ys, y1 - y0)):
         visible &= (np.maximum.reduce(corners) >= 0) & (np.minimum.reduce(corners) < size)
     rows, columns = np.nonzero(visible)
@@ -66,35 +70,52 @@ def rasterise(sx: FloatArray, sy: FloatArray, depth: FloatArray, width: int, hei
     fill = cv2.fillConvexPoly
     for number, polygon in enumerate(polygons, 1):
         fill(owner, polygon, number, 8, _SUBPIXEL_BITS)
-    return _resolve(owner, px, py, pz, rows, columns, x0, y0)
+    table = _affine_maps(px, py, pz, rows, columns)
+    fields = _resolve_coarsely(owner, table) if width * height > _COARSE_ABOVE_PX else _resolve(owner, table, 1)
+    return Patch(x0, y0, *fields, owner > 0)
 
 
-def _resolve(
-    owner: NDArray[np.int32], px: FloatArray, py: FloatArray, pz: FloatArray,
-    rows: NDArray[np.intp], columns: NDArray[np.intp], x0: int, y0: int,
-) -> Patch:  # fmt: skip
-    """From quad numbers to grid coordinates and depth, by each quad's mean affine map."""
-    h, w = owner.shape
-    pixels = np.flatnonzero(owner)
-    quad = np.take(owner.ravel(), pixels) - 1
+def _affine_maps(
+    px: FloatArray, py: FloatArray, pz: FloatArray, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> FloatArray:
+    """Each quad's mean affine map from pixels to grid coordinates and depth: (11, quads)."""
     ux, uy = px[:, 1] + px[:, 2] - px[:, 0] - px[:, 3], py[:, 1] + py[:, 2] - py[:, 0] - py[:, 3]
     vx, vy = px[:, 3] + px[:, 2] - px[:, 0] - px[:, 1], py[:, 3] + py[:, 2] - py[:, 0] - py[:, 1]
     det = ux * vy - uy * vx
     inverse = 2 / np.where(np.abs(det) < 4e-3, np.copysign(F32(4e-3), det), det)
-    cx, cy = px.mean(1), py.mean(1)
-    table = np.stack(
-        [cx, cy, vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
-         pz.mean(1), (pz[:, 1] + pz[:, 2] - pz[:, 0] - pz[:, 3]) / 2, (pz[:, 3] + pz[:, 2] - pz[:, 0] - pz[:, 1]) / 2],
+    zu, zv = pz[:, 1] + pz[:, 2] - pz[:, 0] - pz[:, 3], pz[:, 3] + pz[:, 2] - pz[:, 0] - pz[:, 1]
+    return np.stack(
+        [px.mean(1), py.mean(1), vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
+         pz.mean(1), zu / 2, zv / 2, columns + 0.5, rows + 0.5],
     ).astype(F32)  # fmt: skip
-    dx = (pixels % w).astype(F32) - np.take(table[0], quad)
-    dy = (pixels // w).astype(F32) - np.take(table[1], quad)
+
+
+def _resolve(owner: NDArray[np.int32], table: FloatArray, stride: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Grid column, grid row and depth of every pixel that a quad owns; `owner` may be every `stride`-th pixel."""
+    h, w = owner.shape
+    pixels = np.flatnonzero(owner)
+    quad = np.take(owner.ravel(), pixels) - 1
+    offset = F32((stride - 1) / 2)
+    dx = (pixels % w).astype(F32) * F32(stride) + offset - np.take(table[0], quad)
+    dy = (pixels // w).astype(F32) * F32(stride) + offset - np.take(table[1], quad)
     u = np.clip(np.take(table[2], quad) * dx + np.take(table[3], quad) * dy, -0.6, 0.6)
     v = np.clip(np.take(table[4], quad) * dx + np.take(table[5], quad) * dy, -0.6, 0.6)
     column, row, depth = np.zeros(h * w, F32), np.zeros(h * w, F32), np.full(h * w, FAR, F32)
-    column[pixels] = np.take(columns.astype(F32), quad) + u + F32(0.5)
-    row[pixels] = np.take(rows.astype(F32), quad) + v + F32(0.5)
+    column[pixels] = np.take(table[9], quad) + u
+    row[pixels] = np.take(table[10], quad) + v
     depth[pixels] = np.take(table[6], quad) + u * np.take(table[7], quad) + v * np.take(table[8], quad)
-    return Patch(x0, y0, column.reshape(h, w), row.reshape(h, w), depth.reshape(h, w), owner > 0)
+    return column.reshape(h, w), row.reshape(h, w), depth.reshape(h, w)
+
+
+def _resolve_coarsely(owner: NDArray[np.int32], table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """`_resolve` on every second pixel, enlarged: grid coordinates are smooth, only coverage needs every pixel."""
+    h, w = owner.shape
+    small = np.ascontiguousarray(owner[::2, ::2])
+    grown = cv2.dilate(small.astype(F32), np.ones((3, 3), np.uint8)).astype(np.int32)
+    fields = _resolve(np.where(small == 0, grown, small), table, 2)
+    size = (small.shape[1] * 2, small.shape[0] * 2)
+    column, row, depth = (cv2.resize(f, size, interpolation=cv2.INTER_LINEAR)[:h, :w] for f in fields)
+    return np.asarray(column), np.asarray(row), np.where(owner > 0, depth, F32(FAR))
 
 
 class Canvas:
@@ -115,7 +136,7 @@ class Canvas:
         alpha: FloatArray | None = None,
         back: bool = False,
         bias: float = 0.0,
-        feather: bool = True,
+        inset: bool = False,
     ) -> None:
         """Composite one mesh.
 
@@ -128,7 +149,7 @@ class Canvas:
             alpha: Opacity on the full grid.
             back: Draw back faces.
             bias: Centimetres by which the mesh is favoured in the depth test.
-            feather: Soften the outline by one pixel.
+            inset: Leave out the outermost pixels (a dark lining that must not show as an outline).
         """
         height, width = self.depth.shape
         patch = rasterise(sx, sy, depth, width, height, back=back)
@@ -138,9 +159,10 @@ class Canvas:
         window = (slice(patch.y0, patch.y0 + h), slice(patch.x0, patch.x0 + w))
         u, v = patch.column * F32(step), patch.row * F32(step)
         weight = patch.covered.astype(F32)
-        if feather:
-            soft = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_REPLICATE) * 2 - 1
-            weight *= np.clip(soft, 0, 1)
+        if inset:
+            weight = cv2.erode(weight, np.ones((5, 5), np.uint8))
+        soft = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_REPLICATE) * 2 - 1
+        weight *= np.clip(soft, 0, 1)
         if alpha is not None:
             weight *= cv2.remap(alpha, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         weight *= patch.depth + F32(bias) > self.depth[window]

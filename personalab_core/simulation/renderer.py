@@ -13,7 +13,7 @@ from personalab_core.simulation.background import paint_background
 from personalab_core.simulation.body import FLOOR_Y_CM, BodyPart, build_body
 from personalab_core.simulation.curves import F32, FloatArray, rotation
 from personalab_core.simulation.ears import Ear, build_ear
-from personalab_core.simulation.hair import Hair, build_hair, hair_line, length_of, paint_hair
+from personalab_core.simulation.hair import HAIR_STEP, Hair, build_hair, hair_line, length_of, paint_hair
 from personalab_core.simulation.head import Head, PosedHead, build_head, pose_head
 from personalab_core.simulation.identity import SimulatedIdentity, Style
 from personalab_core.simulation.light import Light, build_light
@@ -26,6 +26,8 @@ from personalab_core.simulation.truth import TURNED_AWAY_DEG, FaceTruth, find_vi
 RENDERER_VERSION = 1
 """Rises whenever pixels, geometry or ground truth change; part of every file and cache key."""
 
+_HEAD_STEP = 4
+"""Texels per mesh cell; every grid size is a multiple of it plus one."""
 MIN_SIDE_PX, MAX_SIDE_PX = 64, 4096
 _PIVOT = np.array([0, -8.0, -2.5], F32)
 """Where the head turns on the neck (cm)."""
@@ -67,7 +69,7 @@ class _Layers:
 
 def _build_layers(identity: SimulatedIdentity, style: Style, size: int) -> _Layers:
     head = build_head(identity, size)
-    columns = int(size * 0.9) // 4 * 4 + 1
+    columns = int(size * 0.9) // HAIR_STEP * HAIR_STEP + 1
     line = hair_line(head, style, columns)
     hairline = np.interp(head.azimuth, line.azimuth, np.maximum(line.root_y, line.end_y))
     scalp = min(0.9, 0.30 + 1.6 * length_of(style))
@@ -122,7 +124,7 @@ def _aim(scene: Scene, width: int, height: int) -> _Camera:
 
 def _grid_size(px_per_cm: float) -> int:
     """Texels along the head grid for a resolution; few steps, so that cached layers are shared."""
-    for size, least in ((289, 15.0), (193, 8.5), (145, 4.5)):
+    for size, least in ((289, 17.0), (193, 11.0), (145, 7.5)):
         if px_per_cm >= least:
             return size
     return 109
@@ -168,7 +170,7 @@ class PortraitRenderer:
         for side in (width, height):
             if not MIN_SIDE_PX <= side <= MAX_SIDE_PX:
                 raise ValueError(f"expected width and height within {MIN_SIDE_PX}..{MAX_SIDE_PX} px, got {width}x{height}")
-        sampling = 1.0 if height >= 700 else 1.25 if height >= 500 else 1.5
+        sampling = 1.0 if height >= 700 else 1.25
         w, h = round(width * sampling), round(height * sampling)
         scenes = _place(scene, [other[2] for other in others])
         people = [(identity, style), *((other[0], other[1]) for other in others)]
@@ -221,8 +223,8 @@ class PortraitRenderer:
         for part in self._bodies(identity, scene.framing, scene.clothes_seed, size > 250):
             _draw_part(canvas, part, camera, in_body)
         face = paint_head(posed, layers.skin, in_head, scene)
-        step = 4 if size > 150 else 3
-        canvas.draw(*camera.project(posed.points[::step, ::step], camera.head), face, step=step)
+        mesh = camera.project(posed.points[::_HEAD_STEP, ::_HEAD_STEP], camera.head)
+        canvas.draw(*mesh, face, step=_HEAD_STEP)
         for ear in layers.ears:
             _draw_ear(canvas, ear, camera, in_head)
         if hair is not None and painted is not None:
@@ -262,9 +264,8 @@ def _draw_ear(canvas: Canvas, ear: Ear, camera: _Camera, light: Light) -> None:
 def _draw_hair(
     canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: FloatArray, camera: _Camera, *, back: bool
 ) -> None:
-    step = 4
-    mesh = camera.project(hair.points[::step, ::step], camera.head)
-    canvas.draw(*mesh, texture, step=step, alpha=alpha, back=back, bias=0.0 if back else 0.05, feather=not back)
+    mesh = camera.project(hair.points[::HAIR_STEP, ::HAIR_STEP], camera.head)
+    canvas.draw(*mesh, texture, step=HAIR_STEP, alpha=alpha, back=back, bias=0.0 if back else 0.05, inset=back)
 
 
 def _draw_wisps(canvas: Canvas, hair: Hair, camera: _Camera, light: Light) -> None:
@@ -286,10 +287,10 @@ def _draw_wisps(canvas: Canvas, hair: Hair, camera: _Camera, light: Light) -> No
     for part, gain in ((lines[::2], 0.7), (lines[1::2], 1.3)):
         mask = np.zeros((h, w), np.uint8)
         cv2.polylines(mask, list(part), False, 255, 1, cv2.LINE_AA, 3)
-        weight = mask.astype(F32) * F32(strength / 255)
-        colour = light.develop((hair.colour * F32(gain * lit)).reshape(1, 1, 3))
-        flat = np.broadcast_to(colour, (h, w, 3))
-        canvas.image = np.asarray(cv2.blendLinear(np.ascontiguousarray(flat), canvas.image, weight, 1 - weight), np.uint8)
+        pixels = np.nonzero(mask)
+        weight = mask[pixels].astype(F32)[:, None] * F32(strength / 255)
+        colour = light.develop((hair.colour * F32(gain * lit)).reshape(1, 1, 3))[0]
+        canvas.image[pixels] = np.rint(canvas.image[pixels] * (1 - weight) + colour * weight).astype(np.uint8)
 
 
 def _truth(posed: PosedHead, camera: _Camera, scene: Scene, depth: FloatArray, sampling: float) -> FaceTruth:

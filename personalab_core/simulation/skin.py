@@ -62,6 +62,7 @@ def build_skin(head: Head, style: Style, hairline: FloatArray, scalp: float) -> 
     masc = max(0.0, identity.value("masc"))
     lips = skin * np.array([0.84, 0.44, 0.46], F32) + np.array([0.014, 0, 0.006], F32)
     lips = lips * F32(1 - 0.3 * masc) + skin * np.array([0.88, 0.64, 0.60], F32) * F32(0.3 * masc)
+    lips = lips * (1 - np.array([0.02, 0.22, 0.16], F32) * F32(max(0.0, -identity.value("masc"))))
     return Skin(albedo, np.asarray(specular * (1 - 0.9 * brow) * (1 - 0.8 * cover), F32), lips, skin, hair, iris_colour(identity))
 
 
@@ -144,8 +145,9 @@ def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDAr
     occlusion[window_m] *= 1 - F32(0.25) * mouth.seam_wide
     colour = light.shade(normals, albedo, occlusion=occlusion, specular=specular, wrap=SKIN_WRAP)
     # The rim between jaw and the dark underside would draw an ink line around the chin: let it fade over.
-    jaw, fade = head.jaw_row, np.linspace(0, 1, 8, dtype=F32)[:, None, None]
-    rim = colour[jaw - 1 : jaw + 7]
+    jaw, deep = head.jaw_row, int(head.size * 0.06)
+    fade = np.linspace(0, 1, deep, dtype=F32)[:, None, None] ** 2
+    rim = colour[jaw - 1 : jaw - 1 + deep]
     rim += (colour[jaw - 2] - rim) * (1 - fade)
     _paint_mouth(colour[window_m], posed, light)
     _paint_eyes(colour[window_e], normals[window_e], posed, skin, light, scene)
@@ -193,7 +195,7 @@ def _paint_eyes(
     s, reach = eyes.along, np.abs(eyes.along)
     upper = ridge(eyes.upper, 0.07, 0.25) * smoothstep(1.16, 0.92, s) * smoothstep(1.0, 0.86, -s)
     upper = upper * (0.75 + 0.25 * np.clip(s, 0, 1))
-    lash = 1.7 - 0.35 * max(0.0, posed.head.identity.value("masc"))
+    lash = 1.7 - 0.4 * posed.head.identity.value("masc")
     dark = np.array([0.018, 0.012, 0.010], F32) + skin.hair * F32(0.06)
     blend(colour, dark, np.clip(upper * F32(lash), 0, 0.97))
     lower = ridge(eyes.lower, 0.03, 0.10) * smoothstep(1.0, 0.85, reach) * np.clip(0.35 + 0.35 * s, 0, 1)
@@ -208,7 +210,7 @@ def _eyeball(eyes: EyeLayer, head: Head, skin: Skin, light: Light, scene: Scene)
     radius = np.sqrt(gx * gx + gy * gy)
     r = IRIS_RADIUS_CM
     angle = np.arctan2(gy, gx)
-    fibres = 0.84 + 0.11 * np.sin(angle * 23 + 3 * np.sin(angle * 5)) + 0.13 * np.sin(angle * 41 + 1.7)
+    fibres = 0.9 + 0.06 * np.sin(angle * 23 + 3 * np.sin(angle * 5)) + 0.06 * np.sin(angle * 41 + 1.7)
     glow = 0.55 + 0.75 * np.clip(radius / r, 0, 1) ** 1.3 * np.clip(0.75 - 0.55 * gy / r, 0.35, 1.5)
     iris = skin.iris * F32(1.5) * (fibres * glow)[..., None].astype(F32)
     iris *= (1 - F32(0.72) * smoothstep(r * 0.80, r, radius))[..., None]

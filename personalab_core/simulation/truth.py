@@ -26,7 +26,7 @@ _BROW_LEFT = (43, 48, 49, 51, 50, 46, 47, 45, 44)
 _BROW_RIGHT = (101, 105, 104, 103, 102, 97, 98, 99, 100)
 _CONTOUR_TOP_Y = 1.4
 _CONTOUR_AZIMUTH_DEG = 84.0
-_CONTOUR_SECTORS = 40
+_CONTOUR_SECTORS = 24
 _DEPTH_TOLERANCE_CM = np.where(np.arange(106) < 33, 2.2, 1.0).astype(F32)
 """Contour points lie on the outline, where depth changes fastest."""
 
@@ -185,8 +185,10 @@ def _contour(posed: PosedHead, view: FloatArray, side: int) -> FloatArray:
     azimuth = head.azimuth * side
     columns = np.flatnonzero((azimuth >= -1e-6) & (azimuth <= math.radians(_CONTOUR_AZIMUTH_DEG)))
     columns = columns[np.argsort(azimuth[columns])]
+    stride = max(1, head.size // 70)
+    columns = np.append(columns[:-1:stride], columns[-1])
     top = int(np.argmin(np.abs(head.points[: head.jaw_row, columns[-1], 1] - F32(_CONTOUR_TOP_Y))))
-    grid = posed.points[np.ix_(np.arange(head.jaw_row, top - 1, -1), columns)]
+    grid = posed.points[np.ix_(np.append(np.arange(head.jaw_row, top, -stride), top), columns)]
     axes = np.stack([_sideways(view) * side, np.cross(view[2], _sideways(view))])
     centre = posed.points[int(np.argmin(np.abs(head.row_y - head.face.nose_base_y))), head.size // 2]
     plane = (grid - centre) @ axes.T
