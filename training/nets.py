@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -89,15 +87,19 @@ class Detector(nn.Module):
     mode and probabilities in evaluation mode.
     """
 
-    def __init__(
-        self, stem: int = 16, planes: tuple[int, ...] = (32, 48, 80, 128), neck: int = 48, head: int = 48
-    ) -> None:
+    def __init__(self, stem: int = 16, planes: tuple[int, ...] = (32, 64, 80), neck: int = 48, head: int = 48) -> None:
         super().__init__()
-        self.stem = nn.Sequential(conv(3, stem, 3, 2), separable(stem, planes[0], 2), SeparableResidual(planes[0]))
+        first, second, third = planes
+        self.stem = nn.Sequential(conv(3, stem, 3, 2), separable(stem, stem, 2))
+        # Fine maps are separable because they are large; plain convolutions on the coarse ones place the key points.
         self.stages = nn.ModuleList(
-            nn.Sequential(separable(i, o, 2), SeparableResidual(o), SeparableResidual(o)) for i, o in pairwise(planes)
+            (
+                nn.Sequential(conv(stem, first, 3, 2), SeparableResidual(first)),
+                nn.Sequential(conv(first, second, 3, 2), Residual(second)),
+                nn.Sequential(conv(second, third, 3, 2), Residual(third)),
+            )
         )
-        self.lateral = nn.ModuleList(nn.Conv2d(c, neck, 1) for c in planes[1:])
+        self.lateral = nn.ModuleList(nn.Conv2d(c, neck, 1) for c in planes)
         self.smooth = nn.ModuleList(separable(neck, neck) for _ in STRIDES)
         self.down = nn.ModuleList(separable(neck, neck, 2) for _ in STRIDES[1:])
         self.heads = nn.ModuleList(DetectorHead(neck, head) for _ in STRIDES)
@@ -158,9 +160,9 @@ class Recogniser(nn.Module):
 
     def __init__(
         self,
-        channels: tuple[int, ...] = (24, 48, 80, 112),
+        channels: tuple[int, ...] = (16, 32, 64, 112),
         blocks: tuple[int, ...] = (0, 1, 2, 1),
-        mid: int = 32,
+        mid: int = 24,
         hidden: int = 256,
         size: int = 512,
     ) -> None:

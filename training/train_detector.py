@@ -15,7 +15,7 @@ from training.samples import load_samples
 from training.scenes import LevelTarget, SceneMaker, assign
 from training.schedule import AveragedWeights, Progress, cosine_rate, prepare_torch, save_checkpoint, to_input
 
-STEPS = 7000
+STEPS = 4500
 SEED = 11
 PEAK_RATE = 4e-3
 POINTS_WEIGHT = 40.0

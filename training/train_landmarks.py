@@ -17,7 +17,7 @@ from training.nets import Landmarker
 from training.samples import Sample, load_samples
 from training.schedule import AveragedWeights, Progress, cosine_rate, prepare_torch, save_checkpoint, to_input
 
-STEPS = 7000
+STEPS = 3800
 SEED = 12
 PEAK_RATE = 3e-3
 BATCH = 24

@@ -33,7 +33,7 @@ from training.schedule import (
     to_input,
 )
 
-STEPS = 2400
+STEPS = 2200
 SEED = 13
 PEAK_RATE = 2.5e-3
 BATCH = 64
