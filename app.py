@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from pages.components.server import SafetyHeaders, TrustedHosts, lifespan, routes
 
 app = st.App(
-    Path(__file__).resolve().parent / "dashboard.py",
+    Path(__file__).resolve().parent / "pages" / "navigation.py",
     lifespan=lifespan,
     routes=routes(),
     middleware=[Middleware(TrustedHosts), Middleware(SafetyHeaders)],

@@ -49,7 +49,7 @@ def remember_persona(persona: str | None) -> None:
 def go(page: PageName, persona: str | None = None, **address: str) -> None:
     """Open another page of the dashboard for a persona."""
     where = {PERSONA: persona, **address} if persona else address
-    st.switch_page(f"pages/{page}.py", query_params=where)
+    st.switch_page(f"{page}.py", query_params=where)
 
 
 def page_of_run(kind: str) -> PageName:

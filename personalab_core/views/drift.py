@@ -14,7 +14,15 @@ from personalab_core.schemas import AttemptRecord, Decision, DriftRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
 from personalab_core.views.history import PersonaHistory, attempt_picture
-from personalab_core.views.levels import CALIBRATION_RECORDS, LevelChange, level_change, rolling_mean
+from personalab_core.views.levels import (
+    CALIBRATION_RECORDS,
+    FLAT_SLOPE,
+    RECENT_RECORDS,
+    LevelChange,
+    level_change,
+    recent_slope,
+    rolling_mean,
+)
 from personalab_core.views.pictures import Picture
 
 MAX_POINTS = 2_000
@@ -78,13 +86,12 @@ class PickedRecord:
     attempt_id: str
 
 
-def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, trend: str = "") -> DriftView:
+def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
     """Return the timeline of a persona.
 
     Args:
         history: The persona and its records.
         wanted: Which records to draw; numbers stay those of the whole timeline.
-        trend: What the slope of the newest records says, if it was calculated.
     """
     timeline = history.timeline
     change = level_change(timeline)
@@ -93,7 +100,7 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, trend: str
         ((r.accept_threshold, r.retry_threshold) for r in reversed(history.attempts) if r.accept_threshold is not None),
         (None, None),
     )
-    answer, detail = _sentences(history, change, trend)
+    answer, detail = _sentences(history, change)
     mean = rolling_mean([r.composite_score for _, r in numbered])
     title = _title(timeline, change)
     return DriftView(
@@ -150,9 +157,9 @@ def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.
     return words.Mark("watch", "Scores are lower") if change.noticeable else words.Mark("accept", "Same person")
 
 
-def _sentences(history: PersonaHistory, change: LevelChange | None, trend: str) -> tuple[str, str]:
+def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str, str]:
     first, n = history.first_name, len(history.timeline)
-    slope = f" {trend}" if trend else ""
+    slope = _slope(history.timeline)
     if not n:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
     if change is None:
@@ -170,6 +177,16 @@ def _sentences(history: PersonaHistory, change: LevelChange | None, trend: str) 
     return f"{first} scores as at the beginning: level {numbers.level(change.before)}.", (
         f"This compares {compared}: {by}. It is a look, not an alarm.{slope}"
     )
+
+
+def _slope(timeline: Sequence[DriftRecord]) -> str:
+    """Return what a straight line through the newest records does, and what that is worth."""
+    slope = recent_slope(timeline)
+    if slope is None:
+        return ""
+    sign = "+" if slope >= 0 else numbers.MINUS
+    word = "flat" if abs(slope) <= FLAT_SLOPE else "rising" if slope > 0 else "falling"
+    return f" The slope of the last {RECENT_RECORDS} is {word} ({sign}{abs(slope):.4f} per record); it is not an alarm."
 
 
 def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:

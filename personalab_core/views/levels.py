@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean, linear_regression, stdev
 
 from personalab_core.schemas import DriftRecord
 
@@ -17,6 +17,8 @@ CALIBRATION_RECORDS = 40
 RECENT_RECORDS = 20
 """Newest records compared with them: as many as the slope trend of the timeline looks at."""
 MIN_RECENT = 8
+FLAT_SLOPE = 0.001
+"""Slopes up to this much per record count as flat, as in the tracker's own summary."""
 NOTICEABLE_ERRORS = 3.0
 """Standard errors below normal from which a persona is worth a look. Not calibrated."""
 
@@ -69,3 +71,11 @@ def _off(records: Sequence[DriftRecord], normal: dict[str, float], overall: floa
 def rolling_mean(values: Sequence[float], window: int = RECENT_RECORDS) -> list[float]:
     """Return the mean of each value and up to ``window - 1`` values before it."""
     return [fmean(values[max(0, n - window + 1) : n + 1]) for n in range(len(values))]
+
+
+def recent_slope(timeline: Sequence[DriftRecord]) -> float | None:
+    """Return the slope, in score per record, of a straight line through the newest 20; ``None`` with fewer."""
+    newest = timeline[-RECENT_RECORDS:]
+    if len(newest) < RECENT_RECORDS:
+        return None
+    return linear_regression(range(len(newest)), [r.composite_score for r in newest]).slope

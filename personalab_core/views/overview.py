@@ -159,11 +159,18 @@ def _sentences(
             "measured against it."
         )
     parts = [f"{h.first_name} {state.clause}" for h, state in [*urgent, *others] if state.clause]
-    steady = sum(not state.clause for _, state in others)
-    if steady:
-        who = "is the same person as the anchor" if steady == 1 else "are the same person as their anchors"
-        parts.append(f"{numbers.spelled(steady).lower() if parts else numbers.spelled(steady)} {who}")
+    parts += _steady([h.first_name for h, state in others if not state.clause], first=not parts)
     return _answer(urgent, n), f"{', '.join(parts)}." if parts else ""
+
+
+def _steady(names: Sequence[str], *, first: bool) -> list[str]:
+    """Return the clause about those with whom all is well; one is named, several are counted."""
+    if not names:
+        return []
+    if len(names) == 1:
+        return [f"{names[0]} is the same person as the anchor"]
+    many = numbers.spelled(len(names))
+    return [f"{many if first else many.lower()} are the same person as their anchors"]
 
 
 def _answer(urgent: Sequence[tuple[PersonaHistory, Condition]], n: int) -> str:

@@ -25,7 +25,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     b.dataset.id = c.id
     state.append(mark(c.mark))
     body.append(el("div", "name", c.name), state)
-    if (data.wide) body.append(el("p", "why", c.why), numbers(c), el("div", "go", c.action))
+    if (data.wide) {
+      body.append(el("p", "why", c.why))
+      if (c.spark.length > 1) body.append(spark(c))
+      body.append(numbers(c), el("div", "go", c.action))
+    }
     else if (c.figures.length) {
       const strip = el("div", "strip")
       strip.append(...c.recent.map((p) => pic(p.thumbnail, p.alt)))

@@ -1,0 +1,78 @@
+"""One attempt: anchor and candidate side by side, then the numbers, then the formula."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import charts, loaders, parts, snippets, state
+from personalab_core.config.settings import ScoringSettings
+from personalab_core.schemas import AttemptRecord
+from personalab_core.views import words
+from personalab_core.views.attempt import AttemptView, build_attempt_view
+from personalab_core.views.history import PersonaHistory
+
+
+def show(history: PersonaHistory, attempt: AttemptRecord, *, scoring: ScoringSettings) -> None:
+    """Show everything about one attempt."""
+    weights = (scoring.weights.embedding, scoring.weights.geometric)
+    view = build_attempt_view(history, attempt, weights=weights, now=loaders.now(), zone=loaders.zone())
+    _head(history, view)
+    a, b = st.columns([3, 2], gap="large")
+    with a:
+        parts.compare(view.sides, key="attempt.compare")
+    with b:
+        _scores(view)
+        snippets.section("Facts", below=True)
+        snippets.block(snippets.facts(view.facts))
+    st.space("small")
+    a, b = st.columns([3, 2], gap="large")
+    with a:
+        _ratios(view)
+    with b:
+        snippets.section(view.prompt.title, view.prompt.lead)
+        snippets.block(snippets.diff(view.prompt.parts))
+        snippets.section(f"All attempts of {view.siblings.title.lower()}", below=True)
+        opened = parts.lanes([view.siblings], key="attempt.siblings", bare=True)
+        if opened:
+            _open(opened)
+
+
+def _head(history: PersonaHistory, view: AttemptView) -> None:
+    left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
+    with left:
+        snippets.head(view.eyebrow, view.answer, view.detail, simulated=view.simulated, mark=view.mark)
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("All attempts", key="attempt.back"):
+            state.go("attempts", history.id)
+        if view.previous_id and st.button("Previous attempt", key="attempt.previous"):
+            _open(view.previous_id)
+        if view.next_id and st.button("Next attempt", type="primary", key="attempt.next"):
+            _open(view.next_id)
+    st.space("small")
+
+
+def _open(attempt_id: str) -> None:
+    st.query_params[state.ATTEMPT] = attempt_id
+    st.rerun()
+
+
+def _scores(view: AttemptView) -> None:
+    if not view.scores:
+        snippets.section("There is no score", "What could not be measured has no number, and it is never a zero.")
+        return
+    snippets.section("How the score came about")
+    snippets.block(snippets.scores(view.scores), snippets.lead(words.UNCALIBRATED))
+    if view.formula:
+        with st.expander("Formula"):
+            st.code(view.formula, language=None)
+
+
+def _ratios(view: AttemptView) -> None:
+    if view.ratios is None:
+        snippets.section("Proportions were not measured", "They need a face with landmarks in both pictures.")
+        return
+    snippets.section(
+        view.ratios.title, "Difference from the anchor, each ratio divided by the distance between the eyes."
+    )
+    height = 60 + 34 * len(view.ratios.rows)
+    charts.show(charts.draw_ratios(view.ratios), key="attempt.ratios", height=height, alt=view.ratios.alt)

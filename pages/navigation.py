@@ -1,0 +1,24 @@
+"""The frame around every page: stylesheet, logo, navigation. This is the script that Streamlit runs.
+
+It lies in this folder, not beside it: Streamlit takes a folder named "pages" beside the script for the
+pages themselves and would, until the first run, serve them bare to whoever opens their address.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import frame
+
+frame.show()
+page = st.navigation(
+    [
+        st.Page("overview.py", title="Overview", default=True),
+        st.Page("anchors.py", title="Anchors"),
+        st.Page("generate.py", title="Generate"),
+        st.Page("attempts.py", title="Attempts"),
+        st.Page("drift.py", title="Drift"),
+    ],
+    position="top",
+)
+frame.run(page.run)
