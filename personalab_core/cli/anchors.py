@@ -111,10 +111,11 @@ def list_anchors(context: typer.Context, *, persona: PersonaArgument, as_json: J
 
 
 def _records(config: Config, persona: str) -> list[AnchorRecord]:
+    from personalab_core.identity import ANCHORS_LOG
     from personalab_core.observability import Journal
     from personalab_core.schemas import AnchorRecord
 
-    path = Path(config.paths.references) / persona / "anchors" / "anchors.jsonl"
+    path = config.paths.references / persona / "anchors" / ANCHORS_LOG
     contents = Journal(path, AnchorRecord).read()
     for problem in contents.problems:
         note(str(problem))

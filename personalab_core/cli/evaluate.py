@@ -192,7 +192,9 @@ def _print(result: EvaluationResult, verdicts: list[PolicyVerdict], outcome: Imp
     rows = []
     for candidate, verdict in zip(result.candidates, verdicts, strict=True):
         embedding = candidate.embedding
-        value = embedding and (embedding.euclidean_distance if by_distance else embedding.cosine_similarity)
+        value = None
+        if embedding is not None:
+            value = embedding.euclidean_distance if by_distance else embedding.cosine_similarity
         rows.append(
             (
                 Path(candidate.path).name,

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from personalab_core.jobs.job import Job
 from personalab_core.jobs.store import JobStore
 
 _ASK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job's work ended by itself. ``error`` is class and sentence of a failure, if it was one."""
+
+    message: str
+    error: str | None = None
 
 
 class JobCancelledError(Exception):

@@ -182,12 +182,14 @@ class _Actor:
     def make_anchors(self, step: _Step) -> None:
         """Make candidates and choose one, or derive the kinds that are still missing."""
         root, persona = self._common.config.paths.references, self._story.persona
-        wanted = GenerateAnchorsParams(workspace=self._params.workspace, persona=persona, seed=self._params.seed)
-        missing = tuple(kind for kind in wanted.kinds if not anchor_path(root, persona, kind).is_file())
-        if anchor_path(root, persona).is_file():
-            if not missing:
-                return
-            wanted = wanted.model_copy(update={"kinds": missing, "n_candidates": 1})
+        wanted = GenerateAnchorsParams(
+            workspace=self._params.workspace,
+            persona=persona,
+            n_candidates=self._params.n_candidates,
+            seed=self._params.seed,
+        )
+        if all(anchor_path(root, persona, kind).is_file() for kind in ("frontal", *wanted.kinds)):
+            return
         # A persona's anchors are made with care: the faults belong to the history.
         generate_anchors(self._studio(FaultRates.none(), DriftSchedule.none()), wanted, step)
 
@@ -229,6 +231,7 @@ class _Actor:
             faults=faults,
             drift=drift,
             patches=load_patch_catalogue(self._common.config),
+            size_px=self._params.picture_size_px,
             clock=self._clock,
             sleeper=self._clock.wait,
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from personalab_core.jobs.control import JobControl
+from personalab_core.jobs.control import Ending, JobControl
 from personalab_core.jobs.demo import fill_demo
 from personalab_core.jobs.job import Job
 from personalab_core.jobs.params import PARAMS_OF, DemoHistoryParams, GenerateAnchorsParams, GenerateImagesParams
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import generate_anchors, generate_images
+from personalab_core.orchestration import GenerationResult
+from personalab_core.schemas import AssetOutcome
 
 
-def perform(job: Job, control: JobControl) -> str:
-    """Do a job's work and return the sentence that its row keeps.
+def perform(job: Job, control: JobControl) -> Ending:
+    """Do a job's work and return how it ended.
 
     Raises:
         JobCancelledError: It was asked to stop.
@@ -21,10 +23,15 @@ def perform(job: Job, control: JobControl) -> str:
     # Standard output is the job's log file, where a download of models may be announced.
     studio = Studio(params.workspace.load(params.overrides), job_id=job.id, announce=print)
     if isinstance(params, GenerateImagesParams):
-        results = generate_images(studio, params, control)
-        return f"{sum(result.accepted for result in results)} of {len(results)} accepted"
+        return _ending(generate_images(studio, params, control))
     if isinstance(params, GenerateAnchorsParams):
-        return generate_anchors(studio, params, control)
+        return Ending(generate_anchors(studio, params, control))
     if isinstance(params, DemoHistoryParams):
-        return fill_demo(studio, params, control)
+        return Ending(fill_demo(studio, params, control))
     raise TypeError(f"no work is defined for {type(params).__name__}")
+
+
+def _ending(results: list[GenerationResult]) -> Ending:
+    message = f"{sum(result.accepted for result in results)} of {len(results)} accepted"
+    failed = results and results[-1].outcome is AssetOutcome.FAILED
+    return Ending(message, error=results[-1].sentence if failed else None)

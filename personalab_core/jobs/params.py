@@ -148,12 +148,23 @@ class GenerateAnchorsParams(JobParams):
 
 
 class DemoHistoryParams(JobParams):
-    """Fill the example workspace. ``until`` is the moment at which its history ends."""
+    """Fill the example workspace.
+
+    Attributes:
+        until: Moment at which its history ends.
+        assets_per_history: Assets of a persona that has a history.
+        assets_of_new: Assets of the new persona.
+        n_candidates: Frontal candidates per persona.
+        picture_size_px: Longer side of its pictures.
+        seed: Where all its randomness comes from.
+    """
 
     until: AwareDatetime
     assets_per_history: int = Field(default=38, ge=1, le=400)
     assets_of_new: int = Field(default=4, ge=0, le=400)
     n_personas: int = Field(default=3, ge=1)
+    n_candidates: int = Field(default=4, ge=1)
+    picture_size_px: int = Field(default=640, ge=160)
     seed: int = Field(default=2026, ge=0)
 
     @property

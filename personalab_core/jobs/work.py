@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from personalab_core.generation import AnchorKind, AnchorPicture
-from personalab_core.identity import select_anchor
+from personalab_core.identity import ANCHORS_LOG, select_anchor
 from personalab_core.jobs.control import JobCancelledError, Progress, stop_if_asked
 from personalab_core.jobs.params import GenerateAnchorsParams, GenerateImagesParams
 from personalab_core.jobs.studio import Studio
@@ -15,6 +15,9 @@ from personalab_core.schemas import AnchorRecord, AssetOutcome, ImagePrompt
 
 def generate_images(studio: Studio, params: GenerateImagesParams, progress: Progress) -> list[GenerationResult]:
     """Return the assets made now; those that an earlier run of the same job finished are skipped.
+
+    An asset for which the provider failed for good is the last one: the next would
+    most likely fail, too. A resumed job begins with it.
 
     Raises:
         JobCancelledError: The work was asked to stop.
@@ -42,6 +45,8 @@ def generate_images(studio: Studio, params: GenerateImagesParams, progress: Prog
         if result.outcome is AssetOutcome.CANCELLED:
             raise JobCancelledError
         results.append(result)
+        if result.outcome is AssetOutcome.FAILED:
+            return results
     progress.report(params.n_assets, "")
     return results
 
@@ -53,29 +58,29 @@ def generate_anchors(studio: Studio, params: GenerateAnchorsParams, progress: Pr
         JobCancelledError: The work was asked to stop.
         PersonalabError: It cannot go on; the message says why.
     """
-    made = _candidates_of_this_job(studio, params.persona)
-    missing = params.n_candidates - made
-    if missing > 0:
-        # Candidates are numbered from 1 in each call: another seed, or the first would be made again.
-        _make_anchors(
-            studio, params, ("frontal",), seed=params.seed + 1_000_003 * made, k=missing, progress=progress, done=made
-        )
+    before = _anchors_of_this_job(studio, params.persona)
+    made = sum(record.anchor_kind == "frontal" for record in before if record.kind == "anchor_candidate")
+    if made < params.n_candidates:
+        # Candidates are numbered from 1 in each call: without another seed the first would be made again.
+        seed, k = params.seed + 1_000_003 * made, params.n_candidates - made
+        _make_anchors(studio, params, ("frontal",), seed=seed, k=k, progress=progress, done=made)
     if not params.select:
         return f"{params.n_candidates} candidates; choose one"
-    progress.report(params.n_candidates, "choosing")
-    selection = select_anchor(
-        params.persona, studio.config.paths.references, evaluator=studio.evaluator, clock=studio.clock
-    )
-    done = params.n_candidates + 1
-    if params.kinds:
-        _make_anchors(studio, params, params.kinds, seed=params.seed, k=1, progress=progress, done=done)
-    return f"Selected {selection.path.name}. {selection.record.why}"
+    why = _chosen(before) or _choose(studio, params, progress)
+    there = {record.anchor_kind for record in before}
+    kinds = tuple(kind for kind in params.kinds if kind not in there)
+    if kinds:
+        done = params.n_items - len(kinds)
+        _make_anchors(studio, params, kinds, seed=params.seed, k=1, progress=progress, done=done)
+    progress.report(params.n_items, "")
+    return why
 
 
 def finished_assets(studio: Studio, persona: str) -> frozenset[str]:
-    """Return the ids of a persona's assets that have ended."""
+    """Return the ids of a persona's assets that have ended; the cancelled and the failed are tried again."""
+    unfinished = {AssetOutcome.CANCELLED, AssetOutcome.FAILED}
     ended = (record for record in studio.metrics_logger.read_log(persona) if record.final)
-    return frozenset(record.asset_id for record in ended if record.outcome is not AssetOutcome.CANCELLED)
+    return frozenset(record.asset_id for record in ended if record.outcome not in unfinished)
 
 
 def _make_anchors(
@@ -104,13 +109,26 @@ def _make_anchors(
     )
 
 
-def _candidates_of_this_job(studio: Studio, persona: str) -> int:
+def _choose(studio: Studio, params: GenerateAnchorsParams, progress: Progress) -> str:
+    progress.report(params.n_candidates, "choosing")
+    root = studio.config.paths.references
+    return select_anchor(params.persona, root, evaluator=studio.evaluator, clock=studio.clock).record.why
+
+
+def _anchors_of_this_job(studio: Studio, persona: str) -> list[AnchorRecord]:
+    """Return what an earlier run of the same job has made, and the choices since its first picture."""
     if studio.job_id is None:
-        return 0
-    log = studio.config.paths.references / persona / "anchors" / "anchors.jsonl"
+        return []
+    log = studio.config.paths.references / persona / "anchors" / ANCHORS_LOG
     records = Journal(log, AnchorRecord).read().records
-    frontal = (r for r in records if r.kind == "anchor_candidate" and r.anchor_kind == "frontal")
-    return sum(r.context is not None and r.context.job_id == studio.job_id for r in frontal)
+    own = [index for index, r in enumerate(records) if r.context is not None and r.context.job_id == studio.job_id]
+    since = records[own[0] :] if own else []
+    return [r for r in since if r.kind == "anchor_selected" or (r.context and r.context.job_id == studio.job_id)]
+
+
+def _chosen(records: list[AnchorRecord]) -> str | None:
+    """Return why an anchor was chosen, if one was."""
+    return next((record.why for record in reversed(records) if record.kind == "anchor_selected"), None)
 
 
 def _image_prompt(studio: Studio, params: GenerateImagesParams) -> ImagePrompt:

@@ -47,7 +47,7 @@ def _work(store: JobStore, job: Job) -> int:
     try:
         from personalab_core.jobs.kinds import perform
 
-        message = perform(job, JobControl(store, job))
+        ending = perform(job, JobControl(store, job))
     except JobCancelledError:
         store.finish(job.id, "cancelled", message="stopped on request; what is finished is kept")
         return 0
@@ -60,8 +60,8 @@ def _work(store: JobStore, job: Job) -> int:
         sentence = f"{type(error).__name__}: an unexpected error; the details are in {store.log_path(job.id)}."
         store.finish(job.id, "failed", message="failed", error=sentence)
         return 1
-    store.finish(job.id, "done", message=message)
-    return 0
+    store.finish(job.id, "failed" if ending.error else "done", message=ending.message, error=ending.error)
+    return 1 if ending.error else 0
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ order in which records were added, so an import never reorders what is there.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,14 +64,16 @@ def picture_date(path: Path) -> datetime | None:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
-            exif = image.getexif()
-            details = exif.get_ifd(_EXIF_IFD)
-            text = details.get(_TAKEN) or exif.get(_CHANGED)
-            offset = details.get(_TAKEN_OFFSET) or ""
+        with warnings.catch_warnings():
+            # Whoever measured the picture has judged its size already.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                exif = image.getexif()
+                details = exif.get_ifd(_EXIF_IFD)
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    return _exif_moment(str(text or "").strip(" \0"), str(offset).strip(" \0"))
+    text = details.get(_TAKEN) or exif.get(_CHANGED) or ""
+    return _exif_moment(str(text).strip(" \0"), str(details.get(_TAKEN_OFFSET) or "").strip(" \0"))
 
 
 def _exif_moment(text: str, offset: str) -> datetime | None:

@@ -144,9 +144,7 @@ def test_resume_queues_again_and_keeps_the_progress(store: JobStore, starter: St
     assert starter.started == [job_id, job_id]
 
 
-def test_a_dead_worker_makes_its_job_lost_and_frees_the_place(
-    store: JobStore, starter: Starter, dead_pid: int
-) -> None:
+def test_a_dead_worker_makes_its_job_lost_and_frees_the_place(store: JobStore, starter: Starter, dead_pid: int) -> None:
     ids = [store.submit("generate_images", PARAMS) for _ in range(3)]
     store.claim(ids[0], pid=dead_pid)
     store.claim(ids[1], pid=os.getpid())
