@@ -41,8 +41,7 @@ if TYPE_CHECKING:
         ImagePrompt,
         VideoPrompt,
     )
-
-__version__ = "0.1.0"
+    from personalab_core.schemas.version import __version__
 
 __all__ = [
     "ArcFaceEvaluator",
@@ -107,6 +106,7 @@ _HOME = {
     "VideoIdentityEvaluator": "identity.video_evaluator",
     "VideoPrompt": "schemas",
     "VideoQualityEvaluator": "quality",
+    "__version__": "schemas.version",
     "build_evaluator": "identity",
     "create_client": "llm",
     "load_config": "config",

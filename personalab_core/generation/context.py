@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from personalab_core import __version__
 from personalab_core.config import Config
 from personalab_core.schemas import GenerationContext
+from personalab_core.schemas.version import __version__
 
 SIMULATED_PROVIDER = "simulated"
 
