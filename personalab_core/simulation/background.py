@@ -32,11 +32,21 @@ class _Plate:
         """Blend a colour in by a mask (h, w)."""
         self.image += (np.asarray(colour, F32) - self.image) * (mask * F32(strength))[..., None]
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, colour: tuple[float, float, float] | FloatArray, strength: float = 1.0) -> None:
+    def box(
+        self,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        colour: tuple[float, float, float] | FloatArray,
+        strength: float = 1.0,
+    ) -> None:
         """A rectangle in unit coordinates."""
         self.mix(((self.x > x0) & (self.x < x1) & (self.y > y0) & (self.y < y1)).astype(F32), colour, strength)
 
-    def disc(self, x: float, y: float, r: float, colour: tuple[float, float, float] | FloatArray, strength: float) -> None:
+    def disc(
+        self, x: float, y: float, r: float, colour: tuple[float, float, float] | FloatArray, strength: float
+    ) -> None:
         """A bokeh disc, slightly brighter at its rim."""
         d = np.hypot(self.x - F32(x), (self.y - F32(y)) * F32(_H / _W)) / F32(r)
         self.mix(smoothstep(1.12, 0.9, d) * (F32(0.75) + F32(0.25) * np.clip(d, 0, 1)), colour, strength)
@@ -89,15 +99,21 @@ def _room(plate: _Plate, wall: FloatArray, accents: tuple[tuple[float, float, fl
 
 def _street(plate: _Plate) -> None:
     r = plate.rng
-    plate.gradient((0, (0.80, 0.86, 0.92)), (0.5, (0.86, 0.85, 0.82)), (0.72, (0.62, 0.61, 0.60)), (1, (0.50, 0.50, 0.51)))
+    plate.gradient(
+        (0, (0.80, 0.86, 0.92)), (0.5, (0.86, 0.85, 0.82)), (0.72, (0.62, 0.61, 0.60)), (1, (0.50, 0.50, 0.51))
+    )
     x = -0.1
     while x < 1.0:
         width, top = r.uniform(0.12, 0.3), r.uniform(0.0, 0.35)
-        facade = np.array([(0.66, 0.55, 0.47), (0.56, 0.58, 0.62), (0.72, 0.67, 0.58), (0.48, 0.45, 0.46)][int(r.integers(4))], F32)
+        facade = np.array(
+            [(0.66, 0.55, 0.47), (0.56, 0.58, 0.62), (0.72, 0.67, 0.58), (0.48, 0.45, 0.46)][int(r.integers(4))], F32
+        )
         if abs(x + width / 2 - 0.5) > 0.1:
             plate.box(x, top, x + width, 0.74, facade, 0.85)
             for k in range(4):
-                plate.box(x + 0.02, top + 0.05 + 0.14 * k, x + width - 0.02, top + 0.11 + 0.14 * k, facade * F32(0.68), 0.6)
+                plate.box(
+                    x + 0.02, top + 0.05 + 0.14 * k, x + width - 0.02, top + 0.11 + 0.14 * k, facade * F32(0.68), 0.6
+                )
         x += width
     plate.blur(3.2)
     for _ in range(9):
@@ -108,7 +124,9 @@ def _street(plate: _Plate) -> None:
 
 def _nature(plate: _Plate) -> None:
     r = plate.rng
-    plate.gradient((0, (0.80, 0.88, 0.90)), (0.3, (0.66, 0.76, 0.58)), (0.65, (0.42, 0.55, 0.36)), (1, (0.36, 0.46, 0.28)))
+    plate.gradient(
+        (0, (0.80, 0.88, 0.90)), (0.3, (0.66, 0.76, 0.58)), (0.65, (0.42, 0.55, 0.36)), (1, (0.36, 0.46, 0.28))
+    )
     for _ in range(34):
         green = np.array((r.uniform(0.35, 0.75), r.uniform(0.55, 0.82), r.uniform(0.28, 0.5)), F32)
         plate.disc(r.uniform(0, 1), r.uniform(0.0, 0.85), r.uniform(0.03, 0.10), green, r.uniform(0.15, 0.5))
@@ -131,12 +149,20 @@ def _beach(plate: _Plate) -> None:
 
 def _golden_hour(plate: _Plate) -> None:
     r = plate.rng
-    plate.gradient((0, (0.78, 0.66, 0.58)), (0.42, (0.98, 0.80, 0.54)), (0.62, (0.74, 0.52, 0.32)), (1, (0.36, 0.27, 0.20)))
+    plate.gradient(
+        (0, (0.78, 0.66, 0.58)), (0.42, (0.98, 0.80, 0.54)), (0.62, (0.74, 0.52, 0.32)), (1, (0.36, 0.27, 0.20))
+    )
     x0, y0 = r.uniform(0.1, 0.9), r.uniform(0.2, 0.42)
     glow = np.exp(-np.hypot(plate.x - F32(x0), plate.y - F32(y0)) * F32(4.2))
     plate.mix(glow, (1.0, 0.95, 0.80), 0.95)
     for _ in range(18):
-        plate.disc(r.uniform(0, 1), r.uniform(0.25, 0.95), r.uniform(0.02, 0.07), (1.0, r.uniform(0.65, 0.85), 0.45), r.uniform(0.12, 0.35))
+        plate.disc(
+            r.uniform(0, 1),
+            r.uniform(0.25, 0.95),
+            r.uniform(0.02, 0.07),
+            (1.0, r.uniform(0.65, 0.85), 0.45),
+            r.uniform(0.12, 0.35),
+        )
     plate.blur(1.4)
 
 
@@ -144,8 +170,16 @@ def _night(plate: _Plate) -> None:
     r = plate.rng
     plate.gradient((0, (0.10, 0.12, 0.20)), (0.6, (0.17, 0.16, 0.23)), (1, (0.10, 0.09, 0.12)))
     for _ in range(30):
-        colour = ((1.0, 0.72, 0.40), (1.0, 0.45, 0.42), (0.55, 0.75, 1.0), (0.95, 0.9, 0.8), (0.5, 0.95, 0.8))[int(r.integers(5))]
-        plate.disc(r.uniform(0, 1), float(np.clip(r.normal(0.5, 0.2), 0, 1)), r.uniform(0.015, 0.06), colour, r.uniform(0.25, 0.7))
+        colour = ((1.0, 0.72, 0.40), (1.0, 0.45, 0.42), (0.55, 0.75, 1.0), (0.95, 0.9, 0.8), (0.5, 0.95, 0.8))[
+            int(r.integers(5))
+        ]
+        plate.disc(
+            r.uniform(0, 1),
+            float(np.clip(r.normal(0.5, 0.2), 0, 1)),
+            r.uniform(0.015, 0.06),
+            colour,
+            r.uniform(0.25, 0.7),
+        )
     plate.blur(0.9)
 
 

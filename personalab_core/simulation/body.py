@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from personalab_core.simulation.colour import linear, skin_colour
-from personalab_core.simulation.curves import F32, FloatArray, blend, hermite, ridge, smoothstep, surface_frame, value_noise
+from personalab_core.simulation.curves import (
+    F32,
+    FloatArray,
+    blend,
+    hermite,
+    ridge,
+    smoothstep,
+    surface_frame,
+    value_noise,
+)
 from personalab_core.simulation.identity import SimulatedIdentity
 from personalab_core.simulation.scene import Framing
 
@@ -66,7 +75,9 @@ def choose_outfit(clothes_seed: int) -> Outfit:
     striped = bool(rng.random() < 0.18) and cut in (CREW, SCOOP, V_NECK)
     inner = linear(np.array((0.90, 0.90, 0.91)) if rng.random() < 0.7 else np.array((0.62, 0.70, 0.80)))
     if cut == BLAZER:
-        fabric = pick(((0.16, 0.18, 0.24), (0.13, 0.13, 0.14), (0.40, 0.36, 0.32), (0.24, 0.28, 0.38), (0.46, 0.42, 0.40)))
+        fabric = pick(
+            ((0.16, 0.18, 0.24), (0.13, 0.13, 0.14), (0.40, 0.36, 0.32), (0.24, 0.28, 0.38), (0.46, 0.42, 0.40))
+        )
     return Outfit(cut, striped, fabric, second, inner, pick(_TROUSERS), pick(_SHOES), int(rng.integers(1 << 30)))
 
 
@@ -89,7 +100,7 @@ def tube(
     return np.stack(np.broadcast_arrays(px, column(y), pz), -1).astype(F32)
 
 
-def build_body(identity: SimulatedIdentity, framing: Framing, clothes_seed: int, fine: bool) -> tuple[BodyPart, ...]:
+def build_body(identity: SimulatedIdentity, framing: Framing, clothes_seed: int, *, fine: bool) -> tuple[BodyPart, ...]:
     """All parts that the framing can show, in drawing order.
 
     Args:
@@ -99,7 +110,7 @@ def build_body(identity: SimulatedIdentity, framing: Framing, clothes_seed: int,
         fine: Denser grids for large pictures.
     """
     outfit = choose_outfit(clothes_seed)
-    parts = [_torso(identity, framing, outfit, fine)]
+    parts = [_torso(identity, framing, outfit, fine=fine)]
     if framing != "headshot":
         for side in (-1, 1):
             parts.append(_arm(identity, outfit, side))
@@ -114,7 +125,7 @@ def _shoulder_half_width(identity: SimulatedIdentity) -> float:
     return 17.6 + 2.0 * identity.value("masc")
 
 
-def _torso(identity: SimulatedIdentity, framing: Framing, outfit: Outfit, fine: bool) -> BodyPart:
+def _torso(identity: SimulatedIdentity, framing: Framing, outfit: Outfit, *, fine: bool) -> BodyPart:
     masc = identity.value("masc")
     shoulder, neck = _shoulder_half_width(identity), 4.55 + 0.75 * masc
     n = 193 if fine else 145
@@ -127,10 +138,14 @@ def _torso(identity: SimulatedIdentity, framing: Framing, outfit: Outfit, fine: 
          shoulder, shoulder * 0.89, shoulder * (0.73 + 0.03 * masc), shoulder * 0.78, shoulder * 0.82],
     )  # fmt: skip
     bust = 0.8 * max(0.0, -masc)
-    front = hermite(y, [-4.5, -10, -13, -16, -19, -25, -34, -46, -70], [4.5, 4.5, 4.4, 5.0, 7.0, 9.4, 10.4 + bust, 9.3, 10.0])
+    front = hermite(
+        y, [-4.5, -10, -13, -16, -19, -25, -34, -46, -70], [4.5, 4.5, 4.4, 5.0, 7.0, 9.4, 10.4 + bust, 9.3, 10.0]
+    )
     back = hermite(y, [-4.5, -10, -14, -18, -25, -45, -70], [5.2, 5.2, 6.0, 8.2, 9.8, 9.0, 10.0])
     power = hermite(y, [-4.5, -13, -19, -70], [2.0, 2.0, 2.2, 2.4])
-    points = tube(y, width, front, back, power, n, z=hermite(y, [-4.5, -10, -16, -30, -70], [-2.6, -3.0, -4.2, -4.5, -4.5]))
+    points = tube(
+        y, width, front, back, power, n, z=hermite(y, [-4.5, -10, -16, -30, -70], [-2.6, -3.0, -4.2, -4.5, -4.5])
+    )
     rng = np.random.default_rng(outfit.folds)
     worn = smoothstep(-16, -24, points[..., 1])
     folds = value_noise(rng, n, n, 12, 9) + 0.5 * value_noise(rng, n, n, 26, 14)
@@ -243,7 +258,8 @@ def _arm(identity: SimulatedIdentity, outfit: Outfit, side: int) -> BodyPart:
     y = part.points[..., 1]
     if outfit.striped:
         blend(part.albedo, outfit.second, smoothstep(0.25, 0.45, np.sin(y * F32(2.4))) * F32(0.85))
-    crease = value_noise(np.random.default_rng(outfit.folds + side), *part.albedo.shape[:2], 14, 5)
+    rows, columns = y.shape
+    crease = value_noise(np.random.default_rng(outfit.folds + side), rows, columns, 14, 5)
     part.albedo[...] *= (1 + F32(0.22) * crease)[..., None]
     part.albedo[...] *= (1 - F32(0.35) * ridge(y, -69.6, 0.4))[..., None]
     return part
@@ -253,7 +269,12 @@ def _hand(identity: SimulatedIdentity, side: int) -> BodyPart:
     """A mitt: wrist, flat palm, fingers together."""
     s = _shoulder_half_width(identity)
     skin = skin_colour(identity) * np.array([0.98, 0.88, 0.85], F32)
-    path = [(side * (s + 1.9), -69.5, 0.2), (side * (s + 1.8), -76, 1.6), (side * (s + 1.2), -83, 3.0), (side * (s + 0.4), -88.5, 4.0)]
+    path = [
+        (side * (s + 1.9), -69.5, 0.2),
+        (side * (s + 1.8), -76, 1.6),
+        (side * (s + 1.2), -83, 3.0),
+        (side * (s + 0.4), -88.5, 4.0),
+    ]
     part = _limb(path, [2.3, 2.2, 2.6, 2.9, 2.8, 2.6, 2.3, 1.7, 0.4], skin, 48,
                  depth=[2.5, 2.7, 3.6, 4.1, 3.9, 3.5, 3.1, 2.4, 0.6], specular=0.06)  # fmt: skip
     x = (part.points[..., 2] - 2.5) * F32(1.0)
@@ -270,7 +291,8 @@ def _leg(outfit: Outfit, side: int) -> tuple[BodyPart, BodyPart]:
         [6.0, 6.9, 6.9, 6.3, 5.6, 5.3, 5.2, 5.0, 4.9], outfit.trousers, 90,
         depth=[6.0, 7.4, 7.6, 7.0, 6.2, 6.0, 5.8, 5.4, 5.2],
     )  # fmt: skip
-    crease = value_noise(np.random.default_rng(outfit.folds + 7 + side), *leg.albedo.shape[:2], 20, 5)
+    rows, columns = leg.occlusion.shape
+    crease = value_noise(np.random.default_rng(outfit.folds + 7 + side), rows, columns, 20, 5)
     leg.albedo[...] *= (1 + F32(0.20) * crease)[..., None]
     inner = side * (leg.points[..., 0] - side * 7.5)
     leg.albedo[...] *= (1 - F32(0.35) * smoothstep(0, -6, inner))[..., None]

@@ -71,7 +71,8 @@ _WAVES: tuple[tuple[str, float], ...] = (
 _FEMININE = r"woman|women|female|girl|lady|feminine|she|her"
 _MASCULINE = r"man|men|male|boy|guy|gentleman|masculine|he|his"
 _AGE_WORDS: tuple[tuple[str, float], ...] = (
-    (r"early twenties|early 20s", 22), (r"mid.twenties|mid.20s", 25), (r"late twenties|late 20s", 28), (r"twenties|20s", 25),
+    (r"early twenties|early 20s", 22), (r"mid.twenties|mid.20s", 25), (r"late twenties|late 20s", 28),
+    (r"twenties|20s", 25),
     (r"thirties|30s", 35), (r"forties|40s", 45), (r"fifties|50s", 55), (r"sixties|60s", 64), (r"seventies|70s", 72),
     (r"teen\w*", 19), (r"young", 25), (r"middle.aged", 48), (r"senior|elderly|old", 70),
 )  # fmt: skip
@@ -96,9 +97,8 @@ def _about(description: Mapping[str, Any], topic: str) -> str:
         if re.search(rf"\b({topic})", path):
             found.append(f"{path.split()[-1]} {text}")
             continue
-        for clause in re.split(r"[,;.]| and (?=\w+ \w+)| with ", text):
-            if re.search(rf"\b({topic})", clause):
-                found.append(clause)
+        clauses = re.split(r"[,;.]| and (?=\w+ \w+)| with ", text)
+        found.extend(clause for clause in clauses if re.search(rf"\b({topic})", clause))
     return " ; ".join(found)
 
 
@@ -108,7 +108,11 @@ def _says(pattern: str, text: str) -> bool:
 
 def age_in_years(description: Mapping[str, Any]) -> float | None:
     """The age a description states ("23", "25-30", "mid-twenties"), in years; None when it states none."""
-    text = " ; ".join(f"{p} {t}" for p, t in _statements(description) if re.search(r"\bage", p) or re.search(r"year|age|\d0s|ties\b|young|elder|old", t))
+    text = " ; ".join(
+        f"{p} {t}"
+        for p, t in _statements(description)
+        if re.search(r"\bage", p) or re.search(r"year|age|\d0s|ties\b|young|elder|old", t)
+    )
     numbers = [float(n) for n in re.findall(r"(?<!\d)(\d{2})(?![\d%]|s\b)", text) if 16 <= float(n) <= 99]
     if numbers:
         return sum(numbers[:2]) / len(numbers[:2])
@@ -157,7 +161,9 @@ def identity_from_description(description: Mapping[str, Any], seed: int) -> Simu
 def _shift_bones(person: SimulatedIdentity, masc: float) -> dict[str, float]:
     """Move the sampled bones by the same offsets the sampler would have used for this masculinity."""
     change = masc - person.value("masc")
-    return {name: max(-1.3, min(1.3, person.value(name) + offset * change)) for name, offset in MASCULINE_OFFSETS.items()}
+    return {
+        name: max(-1.3, min(1.3, person.value(name) + offset * change)) for name, offset in MASCULINE_OFFSETS.items()
+    }
 
 
 def style_from_description(description: Mapping[str, Any], identity: SimulatedIdentity, seed: int) -> Style:

@@ -1,6 +1,6 @@
-"""Hair: a shell around the skull from crown to hair ends, with strands in its texture and loose strands at its outline.
+"""Hair: a shell around the skull from crown to hair ends, strands in its texture, loose ones at its outline.
 
-The shell's rows follow the hair from the crown (s = 0) to its end (s = 1), its columns are azimuths. Style decides where
+Its rows follow the hair from the crown (s = 0) to its end (s = 1), its columns are azimuths. Style decides where
 the hair ends at each azimuth and how thick it stands; short hair is cropped at the sides and fuller on top, long hair
 hangs in curtains. Everything here depends on identity and style only and is cached; shading happens per picture.
 """
@@ -82,7 +82,15 @@ def hair_line(head: Head, style: Style, columns: int) -> HairLine:
     dip = np.interp(
         deg,
         [0, 16, corner - 9, corner + 3, 57, 68, 180],
-        [0, 0.15 + 0.3 * recede, 0.6 * (1 - fringe) + 1.3 * recede, 0.5 * recede - 0.9 * fringe, -2.2 - fringe, -2.6 - 1.6 * fringe, -2.6],
+        [
+            0,
+            0.15 + 0.3 * recede,
+            0.6 * (1 - fringe) + 1.3 * recede,
+            0.5 * recede - 0.9 * fringe,
+            -2.2 - fringe,
+            -2.6 - 1.6 * fringe,
+            -2.6,
+        ],
     )
     front_y = front + dip
     drop = 26.0 * float(np.clip((length - 0.48) / 0.52, 0, 1)) ** 1.1
@@ -111,7 +119,7 @@ def build_hair(head: Head, style: Style, columns: int) -> Hair | None:
     bumpy[..., 0] += np.gradient(strands, axis=1) * F32(0.9 * columns / 300)
     bumpy /= np.linalg.norm(bumpy, axis=2, keepdims=True) + F32(1e-6)
     colour = hair_colour(head.identity)
-    part = np.exp(-((((points[..., 0] - F32(style.part * 4.2)) / F32(0.45)) ** 2)))
+    part = np.exp(-(((points[..., 0] - F32(style.part * 4.2)) / F32(0.45)) ** 2))
     part = part * (points[..., 1] > 6.5) * (points[..., 2] > -3) * (1 - line.fringe) * ramp(0.15, 0.3, line.length)
     albedo = colour * np.clip(1 + 0.60 * strands, 0.3, 1.8)[..., None] * (1 - 0.4 * part)[..., None]
     occlusion = np.clip(0.66 + 0.34 * np.clip(edge / 3.0, 0, 1) + 0.25 * line.long, 0, 1)
@@ -208,13 +216,19 @@ def _strands(line: HairLine, style: Style, path: FloatArray, curly: float, shape
     part = int(np.argmin(np.abs(line.azimuth - 0.45 * style.part)))
     spread = 1 + F32(0.8 * (1 - line.fringe)) * np.minimum(path, 1.5) * ahead
     sweep = F32(0.04 * n * side) * np.sin(np.minimum(path, 1.5) * F32(1.05)) * ahead
-    wave = F32(n * 0.008 * max(0.0, style.wave + 0.3)) * np.sin(path * 9 + 2 * np.sin(line.azimuth * 7)[None].astype(F32))
+    wave = F32(n * 0.008 * max(0.0, style.wave + 0.3)) * np.sin(
+        path * 9 + 2 * np.sin(line.azimuth * 7)[None].astype(F32)
+    )
     fine = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), max(0.6, n / 320.0)) * F32(2.0)
     locks = cv2.GaussianBlur(rng.random((1, n), dtype=F32) - F32(0.5), (0, 0), n / 90.0) * F32(3.6)
     along = 1 + 0.45 * cv2.resize(rng.random((8, n // 6), dtype=F32) - F32(0.5), (n, 8))
     pattern = np.asarray(np.repeat(fine + locks, 8, 0) * along, F32)
     strands = cv2.remap(
-        pattern, (part + (u - part) / spread + sweep + wave).astype(F32), v * F32(7.0 / rows), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        pattern,
+        (part + (u - part) / spread + sweep + wave).astype(F32),
+        v * F32(7.0 / rows),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
     )
     if curly > 0.05:
         curls = cv2.resize(rng.random((46, 100), dtype=F32) - F32(0.5), (n, rows), interpolation=cv2.INTER_CUBIC)
@@ -223,7 +237,14 @@ def _strands(line: HairLine, style: Style, path: FloatArray, curly: float, shape
 
 
 def _alpha(
-    line: HairLine, style: Style, points: FloatArray, edge: FloatArray, strands: FloatArray, curly: float, *, inner: bool
+    line: HairLine,
+    style: Style,
+    points: FloatArray,
+    edge: FloatArray,
+    strands: FloatArray,
+    curly: float,
+    *,
+    inner: bool,
 ) -> FloatArray:
     """Opacity: strands of uneven length at the ends, soft roots along the hairline, the face left open."""
     n = len(line.azimuth)
@@ -265,7 +286,11 @@ def _wisps(
     bend = rng.normal(0, 0.35 + 0.5 * curly, (count, 3))
     t = np.linspace(-0.6, 1, 5)[None, :, None]
     start, along, out = points[i, j], tangents[i, j], normals[i, j]
-    strand = start[:, None] + along[:, None] * (t * reach[:, None]) + out[:, None] * (lift[:, None] * (0.1 + np.maximum(t, 0) ** 1.5))
+    strand = (
+        start[:, None]
+        + along[:, None] * (t * reach[:, None])
+        + out[:, None] * (lift[:, None] * (0.1 + np.maximum(t, 0) ** 1.5))
+    )
     strand = strand + bend[:, None] * np.maximum(t, 0) ** 2 * 0.4
     rooted = alpha[i, j] > 0.9
     return np.asarray(strand[rooted], F32), np.asarray(out[rooted], F32)

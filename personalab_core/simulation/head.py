@@ -1,7 +1,7 @@
 """The head: a closed generalised cylinder whose features are closed forms, posed by expression.
 
-Rows are horizontal slices from crown to under the chin, columns are azimuths from -180 to 180 degrees (0 = front), denser
-on the face. `build_head` computes what only the identity decides, once; `pose_head` adds lids, lips and jaw on two
+Rows are horizontal slices from crown to chin and below, columns are azimuths from -180 to 180 degrees (0 = front),
+denser on the face. `build_head` computes what only the identity decides; `pose_head` adds lids, lips and jaw on two
 small windows of the grid. The same curves later give the landmarks, so the ground truth is exact by construction.
 """
 
@@ -177,7 +177,9 @@ def build_head(identity: SimulatedIdentity, size: int) -> Head:
     )
 
 
-def _row_layout(face: FaceProportions, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _row_layout(
+    face: FaceProportions, size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Dome angles, face heights (denser at eyes and mouth) and cap fractions of the rows."""
     dome, cap = int(size * _DOME_SHARE), int(size * _CAP_SHARE)
     fine = np.linspace(TEMPLE_Y, face.chin_y, 400)
@@ -287,12 +289,21 @@ def _nose(identity: SimulatedIdentity, face: FaceProportions, x: FloatArray, y: 
 
 
 def _add_eye_balls(
-    identity: SimulatedIdentity, face: FaceProportions, points: FloatArray, x: FloatArray, y: FloatArray, front: FloatArray
+    identity: SimulatedIdentity,
+    face: FaceProportions,
+    points: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    front: FloatArray,
 ) -> None:
     """Smooth maximum of the socket with the ball under the lids."""
     row = int(np.argmin(np.abs(y[:, y.shape[1] // 2])))
     column = int(np.argmin(np.abs(x[row] - face.eye_x) + (front[row] < 0.5) * 99))
-    socket = float(points[row, column, 2] + 1.12 + 0.2 * identity.value("eye_depth")) - 0.62 - 0.22 * identity.value("eye_depth")
+    socket = (
+        float(points[row, column, 2] + 1.12 + 0.2 * identity.value("eye_depth"))
+        - 0.62
+        - 0.22 * identity.value("eye_depth")
+    )
     r2 = (np.abs(x) - F32(face.eye_x)) ** 2 / F32(1.25) + y**2
     ball = F32(socket - LID_BALL_RADIUS + 0.52) + np.sqrt(np.maximum(LID_BALL_RADIUS**2 - r2, 0))
     z, soft = points[..., 2], F32(0.28)
@@ -329,8 +340,8 @@ def _pose_eyes(head: Head, e: Expression, points: FloatArray) -> EyeLayer:
     x, y = points[..., 0].copy(), points[..., 1].copy()
     cos, sin = F32(math.cos(face.eye_tilt_rad)), F32(math.sin(face.eye_tilt_rad))
     dx = np.abs(x) - F32(face.eye_x)
-    lateral, up = dx * cos + y * sin, y * cos - dx * sin
-    along = lateral / F32(face.eye_hw)
+    up = y * cos - dx * sin
+    along = np.asarray((dx * cos + y * sin) / F32(face.eye_hw), F32)
     inside = np.abs(along) < 1
     arc = np.clip(1 - np.abs(along) ** F32(2.15), 0, 1)
     lid_upper = F32(e.lid_upper) * arc ** F32(0.72) * (1 - F32(0.16) * along)
@@ -346,7 +357,7 @@ def _pose_eyes(head: Head, e: Expression, points: FloatArray) -> EyeLayer:
     points[..., 2] += 0.10 * ridge(upper, offset + 0.3, 0.4) * smoothstep(1.1, 0.7, reach)
     bag = 0.05 + 0.05 * max(0.0, head.identity.value("age"))
     points[..., 2] -= F32(bag) * ridge(lower, 0.72, 0.35) * smoothstep(1.0, 0.5, reach)
-    return EyeLayer(x, y, along, opened, upper, lower, crease)
+    return EyeLayer(x, y, along, np.asarray(opened, F32), upper, lower, crease)
 
 
 def _pose_mouth(head: Head, e: Expression, points: FloatArray) -> MouthLayer:
@@ -380,10 +391,11 @@ def _pose_mouth(head: Head, e: Expression, points: FloatArray) -> MouthLayer:
     z += lip_low * F32(0.46 + 0.11 * v("lip_lo")) * np.sqrt(4 * t_low * (1 - t_low) + F32(0.02)) * plump
     z -= 0.30 * bump(ax, y, 0, e.mouth_y - e.lip_lower - 0.5 - 1.15 * e.gap, 1.8, 0.7)
     z -= 0.20 * bump(ax, y, e.mouth_hw + 0.12, e.mouth_y + e.mouth_curve, 0.5, 0.5)
-    closed = 1 - hole
+    closed, under = 1 - hole, inner_up - y
+    teeth = hole * smoothstep(0, 0.04, under) * smoothstep(0.64, 0.52, under) * smoothstep(0.9, 0.75, s)
     return MouthLayer(
         x, y, lip_up * closed, lip_low * closed, hole,
-        teeth=hole * smoothstep(0, 0.04, inner_up - y) * smoothstep(0.64, 0.52, inner_up - y) * smoothstep(0.9, 0.75, s),
+        teeth=teeth,
         seam=ridge(y - seam_y, 0, 0.13) * inside * closed,
         seam_wide=ridge(y - seam_y, 0, 0.45) * smoothstep(1.12, 0.9, ax / F32(e.mouth_hw)),
         fold=fold,

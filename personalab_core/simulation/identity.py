@@ -199,9 +199,7 @@ def sample_style(identity: SimulatedIdentity, seed: int) -> Style:
     )
 
 
-def perturb(
-    identity: SimulatedIdentity, *, geometry_eps: float, appearance_eps: float, seed: int
-) -> SimulatedIdentity:
+def perturb(identity: SimulatedIdentity, *, geometry_eps: float, appearance_eps: float, seed: int) -> SimulatedIdentity:
     """Step away from a person in a seeded random direction.
 
     Args:

@@ -76,7 +76,15 @@ class Light:
         """
         h, w = normals.shape[:2]
         axes = np.stack(
-            [self.key, self.fill, self.up, self.back, _half_way(self.key, self.view), _half_way(self.fill, self.view), self.view]
+            [
+                self.key,
+                self.fill,
+                self.up,
+                self.back,
+                _half_way(self.key, self.view),
+                _half_way(self.fill, self.view),
+                self.view,
+            ]
         )
         dots = (axes @ normals.reshape(-1, 3).T).reshape(7, h, w)
         key, fill, up, back, half_key, half_fill, facing = dots

@@ -1,5 +1,7 @@
 """What happens in the picture plane: soft shadows from the depth buffer, lens blur, camera noise."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +43,8 @@ def cast_shadows(canvas: Canvas, light: Light, px_per_cm: float, width: int, hei
     return np.asarray(image, np.uint8)
 
 
-def _ground(depth: FloatArray) -> FloatArray:
+def _ground(depth: NDArray[Any]) -> FloatArray:
+    """Depth with the ground behind the persons filled in."""
     return np.where(depth > FAR / 10, depth, F32(_GROUND_CM))
 
 

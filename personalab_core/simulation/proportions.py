@@ -1,8 +1,8 @@
 """The measurements of one face in centimetres: identity parameters turned into constrained proportions.
 
-Units: centimetres in the head frame, eye line y = 0, x to image right, y up, z to the viewer. The constraints keep every
-parameter vector inside what a face can be: instead of clipping parameters, a feature that would touch its neighbour
-moves on.
+Units: centimetres in the head frame, eye line y = 0, x to image right, y up, z to the viewer. The constraints keep
+every parameter vector inside what a face can be: parameters are not clipped, a feature that would touch its neighbour
+moves on instead.
 """
 
 import math

@@ -35,7 +35,9 @@ def _corners(a: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatAr
     return a[:-1, :-1], a[:-1, 1:], a[1:, 1:], a[1:, :-1]
 
 
-def rasterise(sx: FloatArray, sy: FloatArray, depth: FloatArray, width: int, height: int, *, back: bool = False) -> Patch | None:
+def rasterise(
+    sx: FloatArray, sy: FloatArray, depth: FloatArray, width: int, height: int, *, back: bool = False
+) -> Patch | None:
     """Draw a grid mesh given in pixels (h, w); None when nothing of it is visible.
 
     Args:
@@ -122,8 +124,8 @@ class Canvas:
     """A uint8 RGB picture with a depth buffer (larger is nearer, `FAR` where nothing was drawn)."""
 
     def __init__(self, background: NDArray[np.uint8]) -> None:
-        self.image = background
-        self.depth = np.full(background.shape[:2], FAR, F32)
+        self.image: NDArray[np.uint8] = background
+        self.depth: FloatArray = np.full(background.shape[:2], FAR, F32)
 
     def draw(
         self,
@@ -160,7 +162,7 @@ class Canvas:
         u, v = patch.column * F32(step), patch.row * F32(step)
         weight = patch.covered.astype(F32)
         if inset:
-            weight = cv2.erode(weight, np.ones((5, 5), np.uint8))
+            weight = np.asarray(cv2.erode(weight, np.ones((5, 5), np.uint8)), F32)
         soft = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_REPLICATE) * 2 - 1
         weight *= np.clip(soft, 0, 1)
         if alpha is not None:

@@ -1,6 +1,5 @@
 """From persons and scenes to a picture with its ground truth."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from personalab_core.simulation.background import paint_background
 from personalab_core.simulation.body import FLOOR_Y_CM, BodyPart, build_body
-from personalab_core.simulation.curves import F32, FloatArray, rotation
+from personalab_core.simulation.camera import Camera, aim
+from personalab_core.simulation.curves import F32, FloatArray
 from personalab_core.simulation.ears import Ear, build_ear
 from personalab_core.simulation.hair import HAIR_STEP, Hair, build_hair, hair_line, length_of, paint_hair
 from personalab_core.simulation.head import Head, PosedHead, build_head, pose_head
@@ -29,12 +29,6 @@ RENDERER_VERSION = 1
 _HEAD_STEP = 4
 """Texels per mesh cell; every grid size is a multiple of it plus one."""
 MIN_SIDE_PX, MAX_SIDE_PX = 64, 4096
-_PIVOT = np.array([0, -8.0, -2.5], F32)
-"""Where the head turns on the neck (cm)."""
-_BODY_OFFSET = np.array([0, 2.2, 0], F32)
-_VIEW = {"headshot": (0.0252, 0.435, 150.0), "half_body": (0.0125, 0.27, 260.0), "full_body": (0.0052, 0.115, 520.0)}
-"""Per framing: centimetre in picture heights, eye line as a fraction of the height, camera distance in cm."""
-
 Person = tuple[SimulatedIdentity, Style, Scene]
 
 
@@ -71,54 +65,12 @@ def _build_layers(identity: SimulatedIdentity, style: Style, size: int) -> _Laye
     head = build_head(identity, size)
     columns = int(size * 0.9) // HAIR_STEP * HAIR_STEP + 1
     line = hair_line(head, style, columns)
-    hairline = np.interp(head.azimuth, line.azimuth, np.maximum(line.root_y, line.end_y))
+    hairline = np.interp(head.azimuth, line.azimuth, np.maximum(line.root_y, line.end_y)).astype(F32)
     scalp = min(0.9, 0.30 + 1.6 * length_of(style))
     skin = build_skin(head, style, hairline, scalp)
     ear_size = 41 if size > 250 else 21
-    return _Layers(head, skin, build_hair(head, style, columns), (build_ear(head, -1, ear_size), build_ear(head, 1, ear_size)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Camera:
-    """Perspective from head-frame centimetres to canvas pixels."""
-
-    centre_x: float
-    centre_y: float
-    px_per_cm: float
-    distance_cm: float
-    head: FloatArray
-    body: FloatArray
-
-    def project_body(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """`project` for parts of the body, whose frame sits a little below the head's."""
-        return self.project(points + _BODY_OFFSET, self.body)
-
-    def project(self, points: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Columns, rows and depths of points (..., 3) turned about the neck."""
-        turned = (points.reshape(-1, 3) - _PIVOT) @ turn.T + _PIVOT
-        scale = F32(self.px_per_cm * self.distance_cm) / (F32(self.distance_cm) - turned[:, 2])
-        shape = points.shape[:-1]
-        sx = F32(self.centre_x) + turned[:, 0] * scale
-        sy = F32(self.centre_y) - turned[:, 1] * scale
-        return sx.reshape(shape), sy.reshape(shape), turned[:, 2].reshape(shape)
-
-
-def _body_yaw(yaw_deg: float) -> float:
-    """Shoulders follow the head: a third up to 60 degrees, then almost all of it."""
-    size = abs(yaw_deg)
-    followed = 0.35 * size if size <= 60 else 21 + (size - 60) * (150 - 21) / 120
-    return math.copysign(followed, yaw_deg)
-
-
-def _aim(scene: Scene, width: int, height: int) -> _Camera:
-    scale, eye_line, distance = _VIEW[scene.framing]
-    return _Camera(
-        centre_x=width * (0.5 + scene.shift[0]),
-        centre_y=height * (eye_line + scene.shift[1]),
-        px_per_cm=height * scale * scene.zoom,
-        distance_cm=distance,
-        head=rotation(scene.yaw_deg, scene.pitch_deg, scene.roll_deg),
-        body=rotation(_body_yaw(scene.yaw_deg), 0, 0),
+    return _Layers(
+        head, skin, build_hair(head, style, columns), (build_ear(head, -1, ear_size), build_ear(head, 1, ear_size))
     )
 
 
@@ -169,13 +121,15 @@ class PortraitRenderer:
         """
         for side in (width, height):
             if not MIN_SIDE_PX <= side <= MAX_SIDE_PX:
-                raise ValueError(f"expected width and height within {MIN_SIDE_PX}..{MAX_SIDE_PX} px, got {width}x{height}")
+                raise ValueError(
+                    f"expected width and height within {MIN_SIDE_PX}..{MAX_SIDE_PX} px, got {width}x{height}"
+                )
         sampling = 1.0 if height >= 700 else 1.25
         w, h = round(width * sampling), round(height * sampling)
         scenes = _place(scene, [other[2] for other in others])
         people = [(identity, style), *((other[0], other[1]) for other in others)]
         light = build_light(scene)
-        cameras = [_aim(s, w, h) for s in scenes]
+        cameras = [aim(s, w, h) for s in scenes]
         canvas = Canvas(self._backdrop(scenes, cameras, w, h))
         posed = [
             self._draw_person(canvas, who, how, s, camera, light)
@@ -188,14 +142,14 @@ class PortraitRenderer:
         return Rendering(finish(image, scene), faces, identity, style, scene)
 
     @staticmethod
-    def _backdrop(scenes: list[Scene], cameras: list[_Camera], width: int, height: int) -> NDArray[np.uint8]:
+    def _backdrop(scenes: list[Scene], cameras: list[Camera], width: int, height: int) -> NDArray[np.uint8]:
         """The place, with a floor and contact shadows under full bodies."""
         if scenes[0].framing != "full_body":
             return paint_background(scenes[0], width, height)
         camera = cameras[0]
         wall = camera.centre_y - FLOOR_Y_CM * camera.px_per_cm * 520 / 690
         image = paint_background(scenes[0], width, height, wall / height)
-        shade = np.zeros((height // 4, width // 4), F32)
+        shade: FloatArray = np.zeros((height // 4, width // 4), F32)
         for c in cameras:
             feet = np.array([[-9.5, FLOOR_Y_CM, -1.0], [9.5, FLOOR_Y_CM, -1.0], [0.0, FLOOR_Y_CM, -3.0]], F32)
             sx, sy, _ = c.project_body(feet)
@@ -203,13 +157,13 @@ class PortraitRenderer:
                 axes = (max(1, int(radius * c.px_per_cm / 4)), max(1, int(radius * 0.26 * c.px_per_cm / 4)))
                 spot = np.zeros_like(shade)
                 cv2.ellipse(spot, (int(x / 4), int(y / 4)), axes, 0, 0, 360, dark, -1)
-                shade = np.maximum(shade, spot)
-        shade = cv2.GaussianBlur(shade, (0, 0), max(0.8, 1.1 * camera.px_per_cm))
-        keep = cv2.resize(1 - shade, (width, height), interpolation=cv2.INTER_LINEAR)
+                np.maximum(shade, spot, out=shade)
+        soft = cv2.GaussianBlur(shade, (0, 0), max(0.8, 1.1 * camera.px_per_cm))
+        keep = cv2.resize(1 - soft, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.convertScaleAbs(image * keep[..., None]), np.uint8)
 
     def _draw_person(
-        self, canvas: Canvas, identity: SimulatedIdentity, style: Style, scene: Scene, camera: _Camera, light: Light
+        self, canvas: Canvas, identity: SimulatedIdentity, style: Style, scene: Scene, camera: Camera, light: Light
     ) -> PosedHead:
         size = _grid_size(camera.px_per_cm)
         layers = self._layers(identity, style, size)
@@ -220,7 +174,7 @@ class PortraitRenderer:
         if hair is not None and painted is not None:
             # The shell's inside first: dark hair behind the face, which also closes gaps between shell and scalp.
             _draw_hair(canvas, hair, painted[1], hair.inner_alpha, camera, back=True)
-        for part in self._bodies(identity, scene.framing, scene.clothes_seed, size > 250):
+        for part in self._bodies(identity, scene.framing, scene.clothes_seed, fine=size > 250):
             _draw_part(canvas, part, camera, in_body)
         face = paint_head(posed, layers.skin, in_head, scene)
         mesh = camera.project(posed.points[::_HEAD_STEP, ::_HEAD_STEP], camera.head)
@@ -234,7 +188,7 @@ class PortraitRenderer:
 
 
 def _place(scene: Scene, others: list[Scene]) -> list[Scene]:
-    """Scenes with their places in the picture: the subject moves left, the others stand to the right, a little behind."""
+    """Scenes with their places in the picture: the subject moves left, the others stand beside, a little behind."""
     if not others:
         return [scene]
     gap = {"headshot": 0.40, "half_body": 0.36, "full_body": 0.26}[scene.framing]
@@ -248,7 +202,7 @@ def _place(scene: Scene, others: list[Scene]) -> list[Scene]:
     return placed
 
 
-def _draw_part(canvas: Canvas, part: BodyPart, camera: _Camera, light: Light) -> None:
+def _draw_part(canvas: Canvas, part: BodyPart, camera: Camera, light: Light) -> None:
     colour = light.shade(
         part.normals, part.albedo, occlusion=part.occlusion, specular=part.specular, wrap=(0.38, 0.26, 0.2)
     )
@@ -256,19 +210,19 @@ def _draw_part(canvas: Canvas, part: BodyPart, camera: _Camera, light: Light) ->
     canvas.draw(*camera.project_body(points), light.develop(colour), step=part.step)
 
 
-def _draw_ear(canvas: Canvas, ear: Ear, camera: _Camera, light: Light) -> None:
+def _draw_ear(canvas: Canvas, ear: Ear, camera: Camera, light: Light) -> None:
     colour = light.shade(ear.normals, ear.albedo, occlusion=ear.occlusion, specular=0.08)
     canvas.draw(*camera.project(ear.points[::2, ::2], camera.head), light.develop(colour), step=2)
 
 
 def _draw_hair(
-    canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: FloatArray, camera: _Camera, *, back: bool
+    canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: FloatArray, camera: Camera, *, back: bool
 ) -> None:
     mesh = camera.project(hair.points[::HAIR_STEP, ::HAIR_STEP], camera.head)
     canvas.draw(*mesh, texture, step=HAIR_STEP, alpha=alpha, back=back, bias=0.0 if back else 0.05, inset=back)
 
 
-def _draw_wisps(canvas: Canvas, hair: Hair, camera: _Camera, light: Light) -> None:
+def _draw_wisps(canvas: Canvas, hair: Hair, camera: Camera, light: Light) -> None:
     """Loose strands over the outline, thinner than a pixel in small pictures and then fainter."""
     if len(hair.wisps) == 0:
         return
@@ -286,14 +240,14 @@ def _draw_wisps(canvas: Canvas, hair: Hair, camera: _Camera, light: Light) -> No
     lit = 0.30 + 0.40 * float(light.key_colour[1]) / 1.62
     for part, gain in ((lines[::2], 0.7), (lines[1::2], 1.3)):
         mask = np.zeros((h, w), np.uint8)
-        cv2.polylines(mask, list(part), False, 255, 1, cv2.LINE_AA, 3)
+        cv2.polylines(mask, list(part), isClosed=False, color=255, thickness=1, lineType=cv2.LINE_AA, shift=3)
         pixels = np.nonzero(mask)
         weight = mask[pixels].astype(F32)[:, None] * F32(strength / 255)
         colour = light.develop((hair.colour * F32(gain * lit)).reshape(1, 1, 3))[0]
         canvas.image[pixels] = np.rint(canvas.image[pixels] * (1 - weight) + colour * weight).astype(np.uint8)
 
 
-def _truth(posed: PosedHead, camera: _Camera, scene: Scene, depth: FloatArray, sampling: float) -> FaceTruth:
+def _truth(posed: PosedHead, camera: Camera, scene: Scene, depth: FloatArray, sampling: float) -> FaceTruth:
     marks = locate_landmarks(posed, camera.head)
     x, y, z = camera.project(marks.points106, camera.head)
     on_canvas = np.stack([x, y], 1)

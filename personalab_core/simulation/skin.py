@@ -7,8 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.colour import hair_colour, iris_colour, skin_colour, skin_darkness
-from personalab_core.simulation.curves import F32, FloatArray, blend, bump, ridge, smoothstep, surface_frame, value_noise
-from personalab_core.simulation.head import EyeLayer, Head, MouthLayer, PosedHead
+from personalab_core.simulation.curves import (
+    F32,
+    FloatArray,
+    blend,
+    bump,
+    ridge,
+    smoothstep,
+    surface_frame,
+    value_noise,
+)
+from personalab_core.simulation.head import EyeLayer, Head, PosedHead
 from personalab_core.simulation.identity import Style
 from personalab_core.simulation.light import SKIN_WRAP, Light
 from personalab_core.simulation.scene import Scene
@@ -63,7 +72,14 @@ def build_skin(head: Head, style: Style, hairline: FloatArray, scalp: float) -> 
     lips = skin * np.array([0.84, 0.44, 0.46], F32) + np.array([0.014, 0, 0.006], F32)
     lips = lips * F32(1 - 0.3 * masc) + skin * np.array([0.88, 0.64, 0.60], F32) * F32(0.3 * masc)
     lips = lips * (1 - np.array([0.02, 0.22, 0.16], F32) * F32(max(0.0, -identity.value("masc"))))
-    return Skin(albedo, np.asarray(specular * (1 - 0.9 * brow) * (1 - 0.8 * cover), F32), lips, skin, hair, iris_colour(identity))
+    return Skin(
+        albedo,
+        np.asarray(specular * (1 - 0.9 * brow) * (1 - 0.8 * cover), F32),
+        lips,
+        skin,
+        hair,
+        iris_colour(identity),
+    )
 
 
 def _paint_tints(albedo: FloatArray, head: Head, ax: FloatArray, y: FloatArray, skin: FloatArray, dark: float) -> None:
@@ -150,7 +166,7 @@ def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDAr
     rim = colour[jaw - 1 : jaw - 1 + deep]
     rim += (colour[jaw - 2] - rim) * (1 - fade)
     _paint_mouth(colour[window_m], posed, light)
-    _paint_eyes(colour[window_e], normals[window_e], posed, skin, light, scene)
+    _paint_eyes(colour[window_e], posed, skin, light, scene)
     return light.develop(colour)
 
 
@@ -185,9 +201,7 @@ def _paint_mouth(colour: FloatArray, posed: PosedHead, light: Light) -> None:
     blend(colour, enamel, mouth.teeth * F32(0.95))
 
 
-def _paint_eyes(
-    colour: FloatArray, normals: FloatArray, posed: PosedHead, skin: Skin, light: Light, scene: Scene
-) -> None:
+def _paint_eyes(colour: FloatArray, posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> None:
     """Eyeballs with catch lights, then lashes over them, into shaded colour (a view)."""
     eyes = posed.eyes
     ball = _eyeball(eyes, posed.head, skin, light, scene)
@@ -219,11 +233,12 @@ def _eyeball(eyes: EyeLayer, head: Head, skin: Skin, light: Light, scene: Scene)
     white = np.array([0.76, 0.73, 0.705], F32) * (1 - F32(0.34) * s * s)[..., None]
     blend(white, np.array([0.60, 0.32, 0.29], F32), smoothstep(-0.80, -0.98, s) * F32(0.8))
     blend(white, iris, smoothstep(r * 1.05, r * 0.93, radius))
-    facing = light.view + np.zeros(3, F32)
     lit = gx * F32(0.35) * light.key[0] + gy * F32(0.35) * light.key[1] + light.key[2]
     lit = np.clip(lit * F32(0.5) + F32(0.55), 0.2, 1.1) * light.key_colour[1] / F32(1.62)
-    white *= (np.minimum(lit + light.fill_colour[1] * F32(0.25), 1.15) * (1 - F32(0.55) * ridge(eyes.upper, 0, 0.55)))[..., None]
-    half = light.key + facing
+    white *= (np.minimum(lit + light.fill_colour[1] * F32(0.25), 1.15) * (1 - F32(0.55) * ridge(eyes.upper, 0, 0.55)))[
+        ..., None
+    ]
+    half = light.key + light.view
     half = half / F32(np.linalg.norm(half) + 1e-6)
     cx, cy = float(np.clip(half[0] * 0.75, -0.34, 0.34)), float(np.clip(half[1] * 0.75, -0.1, 0.36))
     spark = smoothstep(0.17, 0.08, np.hypot(gx - F32(cx), (gy - F32(cy)) * F32(0.85))) * F32(0.92)

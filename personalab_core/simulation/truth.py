@@ -118,19 +118,29 @@ def _eye_points(posed: PosedHead) -> tuple[list[tuple[float, float]], tuple[floa
     face, e = posed.head.face, posed.expression
     cos, sin = math.cos(face.eye_tilt_rad), math.sin(face.eye_tilt_rad)
 
-    def lid(s: float, upper: bool) -> tuple[float, float]:
+    def lid(s: float, *, upper: bool) -> tuple[float, float]:
         arc = max(0.0, 1 - abs(s) ** 2.15)
         y = e.lid_upper * arc**0.72 * (1 - 0.16 * s) if upper else -e.lid_lower * arc**0.85 * (1 + 0.2 * s)
         return face.eye_x + s * face.eye_hw * cos - y * sin, s * face.eye_hw * sin + y * cos
 
-    upper = [lid(s, True) for s in (1, 0.5, 0, -0.5, -1)]
-    return upper + [lid(s, False) for s in (-0.5, 0, 0.5)], (face.eye_x, 0.02)
+    upper = [lid(s, upper=True) for s in (1, 0.5, 0, -0.5, -1)]
+    return upper + [lid(s, upper=False) for s in (-0.5, 0, 0.5)], (face.eye_x, 0.02)
 
 
 def _brow_points(posed: PosedHead) -> list[tuple[float, float]]:
     face, raised = posed.head.face, posed.expression.brow_raise
     half = face.brow_thickness * 0.58
-    stations = ((0.97, 0.0), (0.75, 0.8), (0.5, 1.0), (0.25, 1.0), (0.03, 0.8), (0.03, -0.8), (0.25, -1.0), (0.5, -1.0), (0.75, -0.8))
+    stations = (
+        (0.97, 0.0),
+        (0.75, 0.8),
+        (0.5, 1.0),
+        (0.25, 1.0),
+        (0.03, 0.8),
+        (0.03, -0.8),
+        (0.25, -1.0),
+        (0.5, -1.0),
+        (0.75, -0.8),
+    )
     return [
         (face.brow_start_x + face.brow_length * s, brow_centre_y(face, s) + half * offset * (1 - 0.5 * s) + raised)
         for s, offset in stations
@@ -164,7 +174,9 @@ def _on_surface(posed: PosedHead, wanted: FloatArray) -> FloatArray:
     columns = np.flatnonzero(head.front[0] > 0.5)
     first, last = int(columns[0]), int(columns[-1]) + 1
     coarse = posed.points[: head.jaw_row : stride, first:last:stride]
-    gap = (coarse[None, ..., 0] - wanted[:, 0, None, None]) ** 2 + (coarse[None, ..., 1] - wanted[:, 1, None, None]) ** 2
+    gap = (coarse[None, ..., 0] - wanted[:, 0, None, None]) ** 2 + (
+        coarse[None, ..., 1] - wanted[:, 1, None, None]
+    ) ** 2
     nearest = gap.reshape(len(wanted), -1).argmin(1)
     offsets = np.arange(-stride, stride + 1)
     rows = np.clip((nearest // coarse.shape[1] * stride)[:, None] + offsets, 0, head.jaw_row)
@@ -236,10 +248,10 @@ def find_visible(points: FloatArray, depth_of_points: FloatArray, depth: FloatAr
     for i in np.flatnonzero(inside):
         window = depth[max(0, row[i] - 1) : row[i] + 2, max(0, column[i] - 1) : column[i] + 2]
         near[i] = window.min()
-    return inside & (near <= depth_of_points + _DEPTH_TOLERANCE_CM)
+    visible: NDArray[np.bool_] = inside & (near <= depth_of_points + _DEPTH_TOLERANCE_CM)
+    return visible
 
 
 def occlusion_of(visible: NDArray[np.bool_]) -> float:
     """Share of points that are hidden."""
     return float(1.0 - visible.mean())
-
