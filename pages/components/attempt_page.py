@@ -20,21 +20,22 @@ def show(history: PersonaHistory, attempt: AttemptRecord, *, scoring: ScoringSet
     a, b = st.columns([3, 2], gap="large")
     with a:
         parts.compare(view.sides, key="attempt.compare")
+        st.space("small")
+        _ratios(view)
+        _siblings(view)
     with b:
         _scores(view)
         snippets.section("Facts", below=True)
         snippets.block(snippets.facts(view.facts))
-    st.space("small")
-    a, b = st.columns([3, 2], gap="large")
-    with a:
-        _ratios(view)
-    with b:
-        snippets.section(view.prompt.title, view.prompt.lead)
+        snippets.section(view.prompt.title, view.prompt.lead, below=True)
         snippets.block(snippets.diff(view.prompt.parts))
-        snippets.section(f"All attempts of {view.siblings.title.lower()}", below=True)
-        opened = parts.lanes([view.siblings], key="attempt.siblings", bare=True)
-        if opened:
-            _open(opened)
+
+
+def _siblings(view: AttemptView) -> None:
+    snippets.section(f"All attempts of {view.siblings.title.lower()}", below=True)
+    opened = parts.lanes([view.siblings], key="attempt.siblings", bare=True)
+    if opened:
+        _open(opened)
 
 
 def _head(history: PersonaHistory, view: AttemptView) -> None:

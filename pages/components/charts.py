@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -11,7 +10,7 @@ import streamlit as st
 from pages.components.tokens import Tokens, faint, tokens
 from personalab_core.views.anchors import Matrix
 from personalab_core.views.drift import DriftView
-from personalab_core.views.numbers import MINUS, NBSP
+from personalab_core.views.numbers import MINUS, NBSP, deviation
 from personalab_core.views.ratios import RatioChart
 
 __all__ = ["DRIFT_RANGE", "SHAPES", "draw_matrix", "draw_ratios", "draw_timeline", "show"]
@@ -103,13 +102,10 @@ def draw_timeline(view: DriftView, picked: str | None) -> go.Figure:
 def _add_bands(figure: go.Figure, view: DriftView, c: Tokens, low: float, high: float) -> None:
     """Lay the decision bands, the calibrating field and the threshold lines under the points."""
     if view.accept_threshold is not None and view.retry_threshold is not None:
-        bands = (
-            (view.accept_threshold, high, c.accept, 0.06),
-            (view.retry_threshold, view.accept_threshold, c.retry, 0.10),
-        )
-        for y0, y1, colour, share in (*bands, (low, view.retry_threshold, c.reject, 0.10)):
+        bands = ((view.retry_threshold, view.accept_threshold, c.retry), (low, view.retry_threshold, c.reject))
+        for y0, y1, colour in bands:
             if y1 > max(y0, low):
-                figure.add_hrect(y0=max(y0, low), y1=y1, fillcolor=faint(colour, share), line_width=0, layer="below")
+                figure.add_hrect(y0=max(y0, low), y1=y1, fillcolor=faint(colour, 0.08), line_width=0, layer="below")
     for threshold in (view.accept_threshold, view.retry_threshold):
         if threshold is not None and low <= threshold <= high:
             figure.add_hline(y=threshold, line={"color": c.muted, "width": 1, "dash": "dash"})
@@ -229,7 +225,7 @@ def draw_ratios(chart: RatioChart) -> go.Figure:
             y=[row.name for row in rows],
             mode="markers+text",
             marker={"size": 11, "symbol": ["diamond" if r.outside else "circle" for r in rows], "color": colours},
-            text=[_signed(row.off_percent) for row in rows],
+            text=[deviation(row.candidate / row.anchor) for row in rows],
             textposition=["middle right" if row.off_percent > 0 else "middle left" for row in rows],
             textfont={"size": 12, "color": [c.ink if row.outside else c.muted for row in rows]},
             customdata=[(row.anchor, row.candidate) for row in rows],
@@ -237,11 +233,7 @@ def draw_ratios(chart: RatioChart) -> go.Figure:
         )
     )
     reach = max([20.0, limit * 1.3, *(abs(row.off_percent) * 1.3 for row in rows)])
-    ticks: Sequence[str] = (f"{MINUS}{limit:.0f}{NBSP}%", "as the anchor", f"+{limit:.0f}{NBSP}%")
-    figure.update_xaxes(range=[-reach, reach], tickvals=[-limit, 0, limit], ticktext=ticks)
+    ticks = [f"{MINUS}{limit:.0f}{NBSP}%", "as the anchor", f"+{limit:.0f}{NBSP}%"]
+    figure.update_xaxes(range=[-reach, reach], tickvals=[-limit, 0, limit], ticktext=ticks, tickangle=0)
     figure.update_yaxes(showgrid=False, tickfont={"size": 13, "color": c.ink})
     return figure
-
-
-def _signed(percent: float) -> str:
-    return f"{percent:+.0f}{NBSP}%".replace("-", MINUS)

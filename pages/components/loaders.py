@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from personalab_core.jobs import WorkspaceRef
 from personalab_core.schemas import Record
-from personalab_core.views.workspace import CONFIG_VARIABLE, WORKSPACE_VARIABLE, Lines, Workspace, read_lines
-
-_VARIABLES = (WORKSPACE_VARIABLE, CONFIG_VARIABLE, "PERSONALAB_PROFILE")
+from personalab_core.views.workspace import Lines, Workspace, read_lines
 
 
 def workspace() -> Workspace:
@@ -21,12 +19,12 @@ def workspace() -> Workspace:
     Raises:
         ConfigError: A setting is wrong.
     """
-    return _workspace(tuple(os.environ.get(name, "") for name in _VARIABLES))
+    return _workspace(WorkspaceRef.from_environment().model_dump_json())
 
 
 @st.cache_resource(ttl="10s", max_entries=4, show_spinner=False)
-def _workspace(_variables: tuple[str, ...]) -> Workspace:
-    return Workspace.from_environment(read=_remembered_lines)
+def _workspace(reference: str) -> Workspace:
+    return Workspace.open(WorkspaceRef.model_validate_json(reference), read=_remembered_lines)
 
 
 def _remembered_lines(path: Path, record_type: type[Record]) -> Lines:

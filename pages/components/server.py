@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -85,9 +85,7 @@ class SafetyHeaders:
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """At start, mark runs whose worker is gone as lost, so that no page shows a run that nobody works on."""
-    try:
+    # The pages say what is wrong with a workspace; a server that does not start could not.
+    with suppress(PersonalabError):
         loaders.workspace().jobs.reconcile()
-    except PersonalabError:
-        # The pages say what is wrong with the workspace; a server that does not start could not.
-        pass
     yield {}

@@ -10,6 +10,7 @@ import streamlit as st
 from personalab_core.views import words
 from personalab_core.views.attempt import ScoreBar
 from personalab_core.views.cuts import FaceCut
+from personalab_core.views.faces import CompareSide
 from personalab_core.views.pictures import Picture
 from personalab_core.views.runs import RunRow
 
@@ -131,6 +132,17 @@ def portrait(picture: Picture, caption: str) -> str:
     """Return one picture with a line under it."""
     image = f'<img class="pl-portrait" src="{escape(picture.thumbnail)}" alt="{escape(picture.alt)}">'
     return f"<figure>{image}{lead(caption)}</figure>"
+
+
+def kinds(sides: Iterable[CompareSide]) -> str:
+    """Return small named pictures in a row."""
+    figures = "".join(
+        f'<figure><img src="{escape(side.picture.thumbnail)}" alt="{escape(side.picture.alt)}">'
+        f"<figcaption>{escape(side.caption)}</figcaption></figure>"
+        for side in sides
+        if side.picture
+    )
+    return f'<div class="pl-kinds">{figures}</div>'
 
 
 def beside(picture: Picture, right: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
@@ -34,6 +34,12 @@ def chosen_persona(names: Mapping[str, str], *, everyone: bool = False) -> str |
     )
     remember_persona(chosen)
     return chosen
+
+
+def current_persona(ids: Collection[str]) -> str:
+    """Return the persona that the address or the session names, else the first one."""
+    wanted = st.query_params.get(PERSONA) or st.session_state.get(_CHOSEN)
+    return wanted if wanted in ids else next(iter(ids))
 
 
 def remember_persona(persona: str | None) -> None:

@@ -133,7 +133,9 @@ def _card(record: AttemptRecord, name: str, *, several: bool, now: datetime, zon
         mark=words.decision_mark(record),
         score=numbers.score(value) if value is not None else "",
         note=note,
-        second=f"{name}, {when}" if several else f"{when}, attempt {record.attempt} of {record.max_attempts}",
+        second=f"{words.first_name(name)}, {when}"
+        if several
+        else f"{when}, attempt {record.attempt} of {record.max_attempts}",
         missing=words.REASONS[record.reason],
     )
 

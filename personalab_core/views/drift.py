@@ -29,6 +29,10 @@ MAX_POINTS = 2_000
 """More points than this are thinned before they are drawn; the mean is always of all of them."""
 
 
+MIN_MEAN = 5
+"""The mean of fewer records than this would only show chance, so the line starts after them."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriftPoint:
     """One measured picture. ``number`` counts the records of this timeline from 1."""
@@ -101,7 +105,7 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
         (None, None),
     )
     answer, detail = _sentences(history, change)
-    mean = rolling_mean([r.composite_score for _, r in numbered])
+    mean = rolling_mean([r.composite_score for _, r in numbered])[MIN_MEAN - 1 :]
     title = _title(timeline, change)
     return DriftView(
         answer=answer,
@@ -111,7 +115,7 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
         title=title,
         lead=_lead(history),
         points=tuple(_thinned([_point(n, r) for n, r in numbered])),
-        mean=tuple(zip((n for n, _ in numbered), mean, strict=True)),
+        mean=tuple(zip((n for n, _ in numbered[MIN_MEAN - 1 :]), mean, strict=True)),
         n_records=len(timeline),
         accept_threshold=thresholds[0],
         retry_threshold=thresholds[1],

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from statistics import median
 
+from pydantic import JsonValue
+
 from personalab_core.jobs import GenerateImagesParams, Job
 from personalab_core.schemas import AssetOutcome, AttemptRecord, Decision
 from personalab_core.views import numbers, words
@@ -204,6 +206,34 @@ def params_of(job: Job) -> GenerateImagesParams | None:
         return GenerateImagesParams.model_validate_json(job.params_json)
     except ValueError:
         return None
+
+
+_ACCEPT, _RETRY, _MOST = (
+    "evaluation.scoring.accept_threshold",
+    "evaluation.scoring.retry_threshold",
+    "evaluation.retry.max_attempts",
+)
+
+
+def rules_of(job: Job, default: Rules) -> Rules:
+    """Return the rules a run works with: the configuration's, with what was changed for this run."""
+    params = params_of(job)
+    changed = params.overrides if params else {}
+    return Rules(
+        accept_threshold=float(str(changed.get(_ACCEPT, default.accept_threshold))),
+        retry_threshold=float(str(changed.get(_RETRY, default.retry_threshold))),
+        max_attempts=int(str(changed.get(_MOST, default.max_attempts))),
+    )
+
+
+def overrides_of(rules: Rules, default: Rules) -> dict[str, JsonValue]:
+    """Return what differs from the configuration, as dotted settings for the job."""
+    pairs: tuple[tuple[str, float, float], ...] = (
+        (_ACCEPT, rules.accept_threshold, default.accept_threshold),
+        (_RETRY, rules.retry_threshold, default.retry_threshold),
+        (_MOST, rules.max_attempts, default.max_attempts),
+    )
+    return {key: value for key, value, standard in pairs if value != standard}
 
 
 def _log_line(record: AttemptRecord, assets: Sequence[Asset], zone: tzinfo) -> str:

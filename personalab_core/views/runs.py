@@ -119,3 +119,21 @@ def rows_to_show(jobs: Sequence[Job], names: Mapping[str, str], *, now: datetime
         if job.active or (job.state in {"lost", "failed"} and newest[job.persona, job.kind] == job.id)
     ]
     return tuple(run_row(job, names, now=now) for job in shown)
+
+
+NEW_RUN = "new"
+"""What the address says when a person wants the form although a run is going on."""
+
+
+def page_run(jobs: Sequence[Job], *, wanted: str | None) -> Job | None:
+    """Return the run of pictures a page should show: the one asked for, else the one going on, else none.
+
+    Args:
+        jobs: The persona's jobs, newest first.
+        wanted: Id from the address, or :data:`NEW_RUN`; anything unknown is ignored.
+    """
+    runs = [job for job in jobs if job.kind == "generate_images"]
+    if wanted == NEW_RUN:
+        return None
+    asked = next((job for job in runs if job.id == wanted), None)
+    return asked or next((job for job in runs if job.active), None)

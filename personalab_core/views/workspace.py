@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from personalab_core.config import Config, load_config
+from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
 from personalab_core.errors import WorkspaceError
 from personalab_core.jobs import JobStore, WorkspaceRef
 from personalab_core.observability import Journal
 from personalab_core.observability.metrics import METRICS_FILE
+from personalab_core.prompts import ScenarioSet, load_asset_scenarios
 from personalab_core.schemas import AnchorRecord, AttemptRecord, Character, DriftRecord, Record
 from personalab_core.views.history import PersonaHistory
 
-R = TypeVar("R", bound=Record)
+ANCHORS_LOG = "anchors.jsonl"
 
-WORKSPACE_VARIABLE = "PERSONALAB_WORKSPACE"
-CONFIG_VARIABLE = "PERSONALAB_CONFIG"
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +65,13 @@ class Workspace:
         self._read = read
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None, *, read: ReadLines = read_lines) -> Workspace:
-        """Open the workspace that ``PERSONALAB_WORKSPACE`` and ``PERSONALAB_CONFIG`` name, else the working directory.
+    def open(cls, reference: WorkspaceRef, *, read: ReadLines = read_lines) -> Workspace:
+        """Open the workspace that a reference names, else the working directory.
 
         Raises:
             ConfigError: A setting is wrong; the message names file and key.
         """
-        variables = os.environ if environ is None else environ
-        folder, file = variables.get(WORKSPACE_VARIABLE) or None, variables.get(CONFIG_VARIABLE) or None
-        config = load_config(file, workspace=folder, environ=variables)
-        reference = WorkspaceRef(folder=_absolute(folder), config_file=_absolute(file), profile=config.profile)
-        return cls(config, reference, read=read)
+        return cls(reference.load(), reference, read=read)
 
     @property
     def rooms(self) -> Mapping[str, Path]:
@@ -102,7 +97,7 @@ class Workspace:
         persona = character.id
         paths = self.config.paths
         attempts = self._read(paths.output / persona / METRICS_FILE, AttemptRecord)
-        anchors = self._read(paths.references / persona / "anchors" / "anchors.jsonl", AnchorRecord)
+        anchors = self._read(paths.references / persona / "anchors" / ANCHORS_LOG, AnchorRecord)
         drift = self._read(self.config.evaluation.drift.log_dir / f"{persona}_drift.jsonl", DriftRecord)
         return PersonaHistory(
             character=character,
@@ -112,13 +107,37 @@ class Workspace:
             problems=attempts.problems + anchors.problems + drift.problems,
         )
 
+    @cached_property
+    def scenarios(self) -> ScenarioSet:
+        """The scenes that pictures can be made of.
+
+        Raises:
+            ConfigError: A prompt file is broken; the message names file and key.
+        """
+        return load_asset_scenarios(self.config).image_scenarios
+
+    def choose_anchor(self, persona: str, candidate: str) -> AnchorRecord:
+        """Make a candidate the anchor by a person's choice and return the record of it.
+
+        Loads the face model for the similarities of all candidates; they are recorded whoever chooses.
+
+        Args:
+            persona: Id of the persona.
+            candidate: Path of a recorded candidate, relative to the references folder.
+
+        Raises:
+            PersonalabError: The picture cannot be used, or the record cannot be written.
+        """
+        from personalab_core.identity import select_anchor
+        from personalab_core.jobs.studio import Studio
+
+        references = self.config.paths.references
+        evaluator = Studio(self.config).evaluator
+        return select_anchor(persona, references, evaluator=evaluator, chosen=references / candidate).record
+
     def histories(self) -> list[PersonaHistory]:
         """Return every readable persona with its records."""
         return [self.history(character) for character in self.characters()]
-
-
-def _absolute(path: str | None) -> str | None:
-    return str(Path(path).expanduser().absolute()) if path else None
 
 
 def _only(lines: Lines, kind: type[R]) -> tuple[R, ...]:

@@ -1,0 +1,88 @@
+"""One run of pictures, live: lanes at the left, anchor, facts and rules at the right."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import loaders, parts, rows, snippets, state
+from personalab_core.jobs import Job
+from personalab_core.schemas import Character
+from personalab_core.views import words
+from personalab_core.views.generate import Rules, RunView, build_run_view, rules_of
+from personalab_core.views.runs import NEW_RUN
+from personalab_core.views.workspace import Workspace
+
+
+def show(space: Workspace, character: Character, job: Job) -> None:
+    """Show a run and follow it while it is active."""
+    active = job.active
+
+    @st.fragment(run_every=rows.LIVE_EVERY_S if active else None)
+    def follow() -> None:
+        now = space.jobs.get(job.id)
+        if now.active != active:
+            st.rerun()  # starts or stops the timer
+        _draw(space, character, now)
+
+    follow()
+
+
+def _draw(space: Workspace, character: Character, job: Job) -> None:
+    view = build_run_view(
+        space.history(character),
+        job,
+        rules=rules_of(job, default_rules(space)),
+        simulated=space.config.simulated,
+        now=loaders.now(),
+        zone=loaders.zone(),
+    )
+    left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
+    with left:
+        snippets.head(
+            f"Generate for {character.name}", view.answer, view.detail, simulated=view.simulated, mark=view.mark
+        )
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        _actions(space, view)
+    st.space("small")
+    a, b = st.columns([7, 2], gap="large")
+    with a:
+        opened = parts.lanes(view.lanes, key=f"generate.lanes.{job.id}")
+    if opened:
+        state.go("attempts", character.id, **{state.ATTEMPT: opened})
+    with b:
+        _facts(view)
+
+
+def default_rules(space: Workspace) -> Rules:
+    """Return the thresholds and limits that the configuration has in force."""
+    evaluation = space.config.evaluation
+    return Rules(
+        accept_threshold=evaluation.scoring.accept_threshold,
+        retry_threshold=evaluation.scoring.retry_threshold,
+        max_attempts=evaluation.retry.max_attempts,
+    )
+
+
+def _actions(space: Workspace, view: RunView) -> None:
+    if view.active and st.button("Cancel run", key="generate.cancel", help="What is finished is kept."):
+        space.jobs.cancel(view.job_id)
+        st.rerun()
+    if view.resumable and st.button("Resume", type="primary", key="generate.resume"):
+        space.jobs.resume(view.job_id)
+        st.rerun()
+    if st.button("New run", key="generate.new"):
+        st.query_params[state.RUN] = NEW_RUN
+        st.rerun()
+
+
+def _facts(view: RunView) -> None:
+    if view.anchor:
+        snippets.block(snippets.portrait(view.anchor, "The anchor every attempt is compared with"))
+    snippets.section("This run", below=True)
+    st.progress(min(view.progress, 1.0))
+    snippets.block(snippets.facts(view.facts))
+    snippets.section("Rules in force", below=True)
+    snippets.block(snippets.facts(view.rules), snippets.lead(words.UNCALIBRATED))
+    if view.log:
+        with st.expander("Log"):
+            st.code("\n".join(view.log), language=None)
