@@ -39,7 +39,8 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their ratios
-	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do \
+		name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 wheel: $(VENV)/.app ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

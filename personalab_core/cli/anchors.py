@@ -47,6 +47,7 @@ def generate(
     from personalab_core.jobs import GenerateAnchorsParams
 
     config = chosen(context).load()
+    _take_example(config, persona)
     note_simulated(config)
     params = GenerateAnchorsParams(
         workspace=chosen(context).reference(), persona=persona, n_candidates=candidates, select=select, seed=seed
@@ -108,6 +109,16 @@ def list_anchors(context: typer.Context, *, persona: PersonaArgument, as_json: J
         say(f"No anchor yet. Make candidates: personalab anchors generate {persona}")
     else:
         _print(records)
+
+
+def _take_example(config: Config, persona: str) -> None:
+    """Add a persona that ships as an example to the workspace, if it is asked for and not there yet."""
+    from personalab_core.config import PersonaStore, data_path
+
+    store, shipped = PersonaStore(config.paths.personas), PersonaStore(data_path("personas"))
+    if not store.exists(persona) and shipped.exists(persona):
+        note(f"Added the example persona '{persona}': {store.save(shipped.get(persona))}")
+    store.get(persona)
 
 
 def _records(config: Config, persona: str) -> list[AnchorRecord]:

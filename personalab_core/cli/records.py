@@ -42,9 +42,11 @@ def drift(context: typer.Context, *, persona: PersonaArgument, as_json: JsonOpti
     elif summary.n == 0:
         say(f"No measured picture of {persona} yet. Generate one: personalab generate image {persona}")
     else:
-        say(f"{persona}: {summary.trend}, {summary.n} measured pictures.")
-        say(f"Score: mean {number(summary.mean_score, 3)}, spread (std) {number(summary.std_score, 3)},")
-        say(f"       lowest {number(summary.min_score)}, highest {number(summary.max_score)}.")
+        say(f"{persona}: {summary.trend or 'too few records for a trend'}.")
+        say(f"The newest {summary.n_window} of {summary.n} measured pictures, {summary.evaluator}:")
+        say(f"  mean {number(summary.mean_score, 3)}, standard deviation {number(summary.std_score, 3)}")
+        say(f"  lowest {number(summary.min_score)}, highest {number(summary.max_score)}")
+        say(f"  slope {number(summary.slope, 4)} per record")
 
 
 @app.command("list")
