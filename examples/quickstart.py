@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from pathlib import Path
 
 from personalab_core import (
@@ -35,10 +36,10 @@ from personalab_core.prompts import (
 )
 
 
-def quickstart(profile: str) -> GenerationResult:
+def quickstart() -> GenerationResult:
     """Return the first asset of a new persona; all files go below the working directory."""
     # 1. Config + LLM client (reads providers from config.yml automatically)
-    config = load_config(profile=profile)
+    config = load_config()
     client = create_client(config)
 
     # 2. Define a persona
@@ -105,8 +106,9 @@ def main(arguments: list[str] | None = None) -> int:
     options.workspace.mkdir(parents=True, exist_ok=True)
     if options.profile == "simulated":
         print("Profile simulated: drawn portraits of nobody, free of charge.")
+    os.environ["PERSONALAB_PROFILE"] = options.profile  # for every load_config() in this process
     with contextlib.chdir(options.workspace):
-        result = quickstart(options.profile)
+        result = quickstart()
     for attempt in result.attempts:
         score = attempt.scores.composite
         print(f"attempt {attempt.attempt}: {attempt.decision}, score {'—' if score is None else f'{score:.2f}'}")

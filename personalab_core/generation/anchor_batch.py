@@ -14,7 +14,7 @@ from personalab_core.errors import InputError, TransientLLMError, UnreadableImag
 from personalab_core.generation.references import load_anchor
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse
 from personalab_core.generation.seeds import derived_seed
-from personalab_core.identity import ANCHORS_LOG, anchor_path
+from personalab_core.identity.anchors import ANCHORS_LOG, CANDIDATES_FOLDER, anchor_path
 from personalab_core.observability import Journal
 from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_person
 from personalab_core.schemas import AnchorRecord, ImagePrompt, Reason, check_slug
@@ -137,10 +137,10 @@ class AnchorStudio:
     ) -> AnchorPicture:
         root, final = self.generator.references_root, anchor_path(self.generator.references_root, self.persona, kind)
         sha256 = hashlib.sha256(data).hexdigest()
-        # A candidate's name holds its content's hash, so that no later call overwrites it.
-        frontal = kind == "frontal"
-        folder = final.parent / "candidates" if frontal else final.parent
-        name = f"{self.persona}_frontal_{sha256[:12]}" if frontal else final.stem
+        folder, name = final.parent, final.name
+        if kind == "frontal":
+            # A candidate's name holds its content's hash, so that no later call overwrites it.
+            folder, name = final.parent / CANDIDATES_FOLDER, f"{self.persona}_frontal_{sha256[:12]}"
         try:
             picture = self.generator.store(data, folder=folder, name=name)
         except UnreadableImageError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from personalab_core.config.atomic_files import workspace_errors
 from personalab_core.errors import UnreadableImageError
 from personalab_core.generation.requests import ReferencePicture
-from personalab_core.identity import require_anchor
+from personalab_core.identity.anchors import require_anchor
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 

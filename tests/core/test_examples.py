@@ -1,0 +1,75 @@
+"""The examples and scripts run as a newcomer runs them: simulated, offline, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from personalab_core.config import load_config
+from personalab_core.identity import DriftTracker
+from personalab_core.observability import GenerationMetricsLogger
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env=environment,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    folder = tmp_path_factory.mktemp("quickstart")
+    return run("examples/quickstart.py", str(folder / "ws"), cwd=folder), folder / "ws"
+
+
+def test_the_quickstart_ends_with_a_measured_asset(
+    quickstart: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    ended, workspace = quickstart
+    assert ended.returncode in (0, 1), ended.stderr
+    assert "simulated" in ended.stdout
+    config = load_config(workspace=workspace, environ={})
+    records = GenerationMetricsLogger(output_dir=config.paths["output"]).read_log("daniperez")
+    assert records[-1].final
+    assert (ended.returncode == 0) == (records[-1]["decision"] == "accept")
+    assert all(record.context.simulated for record in records)
+    assert (workspace / "generated_content/daniperez/content_plan.yml").is_file()
+    measured = [record for record in records if record["scores"].composite is not None]
+    assert len(DriftTracker(log_dir=config.evaluation["drift"]["log_dir"]).read("daniperez")) == len(measured)
+
+
+def test_the_quickstart_writes_only_into_its_workspace(
+    quickstart: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    _, workspace = quickstart
+    assert [path.name for path in workspace.parent.iterdir()] == ["ws"]
+    assert sorted(path.name for path in workspace.iterdir()) == ["generated_content", "references"]
+
+
+def test_the_anchor_script_makes_candidates_and_the_image_script_needs_a_choice(tmp_path: Path) -> None:
+    personas = tmp_path / "personas"
+    personas.mkdir()
+    shipped = ROOT / "data" / "personas" / "daniperez.yml"
+    (personas / "daniperez.yml").write_bytes(shipped.read_bytes())
+    made = run("scripts/gen_anchors.py", "daniperez", "--candidates", "2", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    candidates = tmp_path / "references/daniperez/anchors/candidates"
+    assert len(list(candidates.glob("*.png"))) == 2
+    refused = run("scripts/auto_generate_image.py", "daniperez", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "anchors select daniperez" in refused.stderr
+    assert "Traceback" not in refused.stderr
