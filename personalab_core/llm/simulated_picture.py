@@ -90,11 +90,11 @@ def plan_picture(
     shot = read_shot(prompt.request)
     scene = obey_patches(choose_scene(shot, stable_seed(prompt.request), rng), prompt)
     slip = draw_slip(scene.framing, prompt.level(*IDENTITY_PATCHES), rng) if person.from_anchor else 0.0
-    shown = _shown(person, slip, conditions, rng)
+    shown, style = _shown(person, slip, conditions, rng)
     scene = changed_look(scene, conditions.effect.batch)
     scene = spoil(scene, conditions.fault, rng, short_side_px=min(conditions.width, conditions.height))
     company = shot.companions or conditions.fault is Fault.SEVERAL_PEOPLE
-    return PicturePlan(shown, person.style, scene, (_stranger(scene, rng),) if company else (), slip)
+    return PicturePlan(shown, style, scene, (_stranger(scene, rng),) if company else (), slip)
 
 
 def draw_picture(renderer: PortraitRenderer, plan: PicturePlan, conditions: Conditions) -> bytes:
@@ -111,18 +111,24 @@ def draw_picture(renderer: PortraitRenderer, plan: PicturePlan, conditions: Cond
     return encode_png(rendering, truth)
 
 
-def _shown(person: Person, slip: float, conditions: Conditions, rng: np.random.Generator) -> SimulatedIdentity:
+def _shown(
+    person: Person, slip: float, conditions: Conditions, rng: np.random.Generator
+) -> tuple[SimulatedIdentity, Style]:
     if conditions.fault is Fault.WRONG_PERSON:
-        return sample_identity(_seed(rng))
+        return _somebody(rng)
     if not person.from_anchor:
-        return sibling(person.identity, _seed(rng))
-    return slipped(person.identity, slip, conditions.effect.identity, rng)
+        return sibling(person.identity, _seed(rng)), person.style
+    return slipped(person.identity, slip, conditions.effect.identity, rng), person.style
+
+
+def _somebody(rng: np.random.Generator) -> tuple[SimulatedIdentity, Style]:
+    identity = sample_identity(_seed(rng))
+    return identity, sample_style(identity, _seed(rng))
 
 
 def _stranger(scene: Scene, rng: np.random.Generator) -> tuple[SimulatedIdentity, Style, Scene]:
     """Return somebody who happens to be in the picture, in the same light and place."""
-    identity = sample_identity(_seed(rng))
-    return identity, sample_style(identity, _seed(rng)), replace(scene, yaw_deg=-scene.yaw_deg, clothes_seed=_seed(rng))
+    return *_somebody(rng), replace(scene, yaw_deg=-scene.yaw_deg, clothes_seed=_seed(rng))
 
 
 def _seed(rng: np.random.Generator) -> int:

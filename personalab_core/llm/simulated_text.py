@@ -80,7 +80,7 @@ def read_brief(text: str) -> Brief:
 
 def _labelled(label: str, text: str) -> str:
     """Return what follows ``label:`` on its line, or in a YAML or JSON list of it."""
-    match = re.search(rf"\b{label}\b\W{{0,3}}:\s*(?:\[([^\]]*)\]|((?:\n\s*-\s*[^\n]+)+)|([^\n]+))", text, re.I)
+    match = re.search(rf"\b{label}\b[\"']?\s*:[ \t]*(?:\[([^\]]*)\]|((?:\n\s*-\s*[^\n]+)+)|([^\n]+))", text, re.I)
     if match is None:
         return ""
     found = next(group for group in match.groups() if group is not None)

@@ -1,0 +1,77 @@
+"""The configuration decides which client answers for which modality."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from personalab_core.config import Config, load_config
+from personalab_core.errors import ConfigError, MissingDependencyError, MissingKeyError
+from personalab_core.llm import RoutingClient, Seedable, create_client, provider_of
+from personalab_core.llm.factory import MODALITIES
+from tests.support.fakes import FakeLLMClient
+
+
+def _config(tmp_path: Path, **providers: str) -> Config:
+    overrides = {f"models.{modality}": {"provider": name, "model_name": "m"} for modality, name in providers.items()}
+    return load_config(profile="simulated", workspace=tmp_path, environ={}, overrides=overrides)
+
+
+def test_one_provider_for_everything_is_one_adapter(tmp_path: Path) -> None:
+    client = create_client(_config(tmp_path))
+    assert not isinstance(client, RoutingClient)
+    assert {provider_of(client, modality) for modality in MODALITIES} == {"simulated"}
+
+
+def test_different_providers_are_composed(tmp_path: Path) -> None:
+    client = create_client(_config(tmp_path, text="gemini"))
+    assert isinstance(client, RoutingClient)
+    assert [provider_of(client, modality) for modality in MODALITIES] == ["gemini", "simulated", "simulated"]
+    assert client.client_for("image") is client.client_for("video")
+    assert repr(client) == "RoutingClient(text=gemini, image=simulated, video=simulated)"
+
+
+def test_an_unknown_provider_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"'gemin' for models\.image\.provider.*gemini, simulated.*Did you mean 'gemini'"
+    ):
+        create_client(_config(tmp_path, image="gemin"))
+
+
+@pytest.mark.parametrize("name", ["openai", "runware", "replicate", "runway"])
+def test_a_provider_that_is_not_built_in_is_no_silent_fallback(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="Known: gemini, simulated"):
+        create_client(_config(tmp_path, text=name))
+
+
+def test_a_missing_key_is_no_obstacle_until_the_provider_is_used(tmp_path: Path) -> None:
+    client = create_client(_config(tmp_path, text="gemini"))
+    client.generate_image(parts=["a portrait"], aspect_ratio="1:1", model_name="m")
+    with pytest.raises(MissingKeyError, match="GEMINI_API_KEY"):
+        client.generate_text_json(system_instruction="", user_prompt="p", schema=None, use_search=False, model_name="m")
+
+
+def test_a_missing_package_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "personalab_core.llm.gemini", raising=False)
+    monkeypatch.setitem(sys.modules, "google.genai", None)
+    with pytest.raises(MissingDependencyError, match="pip install google-genai"):
+        create_client(_config(tmp_path, image="gemini"))
+
+
+def test_seeding_a_composition_seeds_its_parts() -> None:
+    text, image = FakeLLMClient(provider="one"), FakeLLMClient(provider="two")
+    routing = RoutingClient(text=text, image=image, video=image)
+    assert isinstance(routing, Seedable)
+    routing.with_seed(5).generate_image(parts=["p"], aspect_ratio="1:1", model_name="m")
+    routing.generate_image(parts=["p"], aspect_ratio="1:1", model_name="m")
+    assert [request.seed for request in image.requests] == [5, None]
+    assert text.requests == []
+
+
+def test_a_client_from_outside_is_named_by_its_class() -> None:
+    class Homemade(FakeLLMClient):
+        provider = property(lambda self: None)  # type: ignore[assignment]
+
+    assert provider_of(object(), "image") == "object"  # type: ignore[arg-type]

@@ -1,0 +1,70 @@
+"""Identity is kept the worse the smaller the face, and the better the more the prompt insists."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from personalab_core.llm.simulated_slip import draw_slip, slipped
+from personalab_core.schemas import Framing
+from personalab_core.simulation import identity_vector, sample_identity
+
+N = 2000
+
+
+def _slips(framing: Framing = "half_body", patch_level: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(7)
+    return np.array([draw_slip(framing, patch_level, rng) for _ in range(N)])
+
+
+def test_slips_stay_between_the_person_and_somebody_else() -> None:
+    slips = _slips()
+    assert slips.min() >= 0
+    assert slips.max() <= 1
+
+
+def test_a_smaller_face_slips_further() -> None:
+    means = [_slips(framing).mean() for framing in ("headshot", "half_body", "full_body")]
+    assert means[0] < means[1] < means[2]
+
+
+def test_every_patch_level_keeps_the_person_better() -> None:
+    means = [_slips(patch_level=level).mean() for level in range(4)]
+    lapses = [(_slips(patch_level=level) > 0.85).mean() for level in range(4)]
+    assert sorted(means, reverse=True) == means
+    assert lapses[0] > lapses[1] > lapses[3]
+
+
+def test_the_draw_consumes_the_same_numbers_whatever_the_patch() -> None:
+    first, second = np.random.default_rng(3), np.random.default_rng(3)
+    draw_slip("headshot", 0, first)
+    draw_slip("full_body", 3, second)
+    assert first.random() == second.random()
+
+
+def _distance(slip: float, drift: float = 0.0, seed: int = 5) -> float:
+    person = sample_identity(11)
+    shown = slipped(person, slip, drift, np.random.default_rng(seed))
+    return float(np.linalg.norm(identity_vector(shown) - identity_vector(person)))
+
+
+def test_no_slip_is_the_person() -> None:
+    assert _distance(0.0) == 0.0
+
+
+def test_the_distance_grows_with_the_slip() -> None:
+    distances = [_distance(slip) for slip in (0.1, 0.3, 0.6, 1.0)]
+    assert sorted(distances) == distances
+
+
+def test_drift_adds_to_a_slip_and_goes_one_way() -> None:
+    person = sample_identity(11)
+    ends = [slipped(person, 0.0, 0.5, np.random.default_rng(seed)) for seed in (1, 2)]
+    assert ends[0] == ends[1]
+    assert _distance(0.4, drift=0.5) > _distance(0.4)
+
+
+def test_gender_is_never_part_of_a_slip() -> None:
+    person = sample_identity(11)
+    shown = slipped(person, 1.0, 0.0, np.random.default_rng(1))
+    assert shown.value("masc") == pytest.approx(person.value("masc"))
