@@ -159,3 +159,52 @@ class Seedable(Protocol):
     def with_seed(self, seed: int) -> Self:
         """Return a client that behaves the same for the same seed and request."""
         ...
+
+
+@runtime_checkable
+class ResumableImages(Protocol):
+    """Optional: pictures made by a long operation, whose id is handed out as soon as it is accepted.
+
+    Whoever keeps the id can collect after a crash, instead of paying a second time.
+    """
+
+    def submit_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> str:
+        """Start the operation and return its id at once."""
+        ...
+
+    def collect_image(self, operation_id: str) -> LLMImageResponse:
+        """Wait for the operation and return what it made; may be called again."""
+        ...
+
+    async def submit_image_async(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> str:
+        """:meth:`submit_image` without blocking the event loop."""
+        ...
+
+    async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
+        """:meth:`collect_image` without blocking the event loop."""
+        ...
+
+
+@runtime_checkable
+class ResumableVideos(Protocol):
+    """Optional: a video made by a long operation, whose id is handed out as soon as it is accepted."""
+
+    def submit_video(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> str:
+        """Start the operation and return its id at once."""
+        ...
+
+    def collect_video(self, operation_id: str) -> LLMVideoResponse:
+        """Wait for the operation and return what it made; may be called again."""
+        ...
+
+    async def submit_video_async(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> str:
+        """:meth:`submit_video` without blocking the event loop."""
+        ...
+
+    async def collect_video_async(self, operation_id: str) -> LLMVideoResponse:
+        """:meth:`collect_video` without blocking the event loop."""
+        ...

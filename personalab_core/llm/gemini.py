@@ -2,10 +2,16 @@
 
 Retries of the SDK are off (the injected retry policy decides), a time limit is always
 set, and no key, prompt or picture reaches a message or a log.
+
+The asynchronous methods run the synchronous ones in a thread: the SDK's own asynchronous
+client changes its transport, its errors and its retries with the packages that happen to
+be installed (aiohttp), while one synchronous client serves all threads and event loops.
+A cancelled call therefore runs on unseen until its time limit.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
@@ -140,21 +146,22 @@ class GeminiAdapter:
         model_name: str,
     ) -> LLMTextResponse:
         """:meth:`generate_text_json` without blocking the event loop."""
-        sdk = self._client()
-        config = _text_config(system_instruction, schema, use_search=use_search)
-        with translated():
-            answer = await sdk.aio.models.generate_content(model=model_name, contents=user_prompt, config=config)
-        return _text_response(answer)
+        return await asyncio.to_thread(
+            self.generate_text_json,
+            system_instruction=system_instruction,
+            user_prompt=user_prompt,
+            schema=schema,
+            use_search=use_search,
+            model_name=model_name,
+        )
 
     async def generate_image_async(
         self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str
     ) -> LLMImageResponse:
         """:meth:`generate_image` without blocking the event loop."""
-        sdk = self._client()
-        contents, config = _image_request(parts, aspect_ratio)
-        with translated():
-            answer = await sdk.aio.models.generate_content(model=model_name, contents=contents, config=config)
-        return _image_response(answer)
+        return await asyncio.to_thread(
+            self.generate_image, parts=parts, aspect_ratio=aspect_ratio, model_name=model_name
+        )
 
     async def generate_video_async(
         self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
@@ -166,21 +173,10 @@ class GeminiAdapter:
 
     def close(self) -> None:
         """Give connections back; the next call opens new ones."""
-        sdk = self._release()
-        if sdk is not None:
-            sdk.close()
-
-    async def aclose(self) -> None:
-        """:meth:`close`, the connections of the running event loop included."""
-        sdk = self._release()
-        if sdk is not None:
-            await sdk.aio.aclose()
-            sdk.close()
-
-    def _release(self) -> genai.Client | None:
         with self._lock:
             sdk, self._sdk = self._sdk, None
-            return sdk
+        if sdk is not None:
+            sdk.close()
 
     def _client(self) -> genai.Client:
         """Return the one SDK client; it must live as long as its calls, so it is kept here."""

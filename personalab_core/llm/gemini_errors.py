@@ -54,13 +54,13 @@ def translate(error: BaseException) -> LLMError | None:
     """Return this package's error for one of the SDK, or ``None`` if it is not one of the SDK's."""
     if isinstance(error, errors.APIError):
         return _from_status(error)
-    # A timeout is also a transport error, and the builtin one (raised where aiohttp is installed) an OSError.
+    # First, because a timeout is also a transport error and the builtin one also an OSError.
     if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
         return ProviderTimeoutError(
             "no answer within the time limit; the call may have been carried out and may have been paid",
             provider=PROVIDER,
         )
-    if isinstance(error, (httpx2.TransportError, OSError)) or type(error).__module__.startswith("aiohttp"):
+    if isinstance(error, (httpx2.TransportError, OSError)):
         return ProviderConnectionError(
             "could not be reached; check the network connection and proxy settings", provider=PROVIDER
         )

@@ -44,10 +44,10 @@ class FakeLLMClient:
     copies share the queue and the list of requests.
     """
 
-    images: Sequence[bytes | LLMImageResponse | Exception] = field(default_factory=lambda: [tiny_png()])
+    images: Sequence[bytes | LLMImageResponse | Exception] = field(default_factory=lambda: [tiny_png()], repr=False)
     texts: Sequence[Any] = ({},)
-    requests: list[ImageRequest] = field(default_factory=list)
-    prompts: list[str] = field(default_factory=list)
+    requests: list[ImageRequest] = field(default_factory=list, repr=False)
+    prompts: list[str] = field(default_factory=list, repr=False)
     seed: int | None = None
     provider: str = "fake"
 

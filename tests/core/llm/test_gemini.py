@@ -80,13 +80,7 @@ def draw(adapter: GeminiAdapter) -> Any:
 
 
 def draw_async(adapter: GeminiAdapter) -> Any:
-    async def draw_and_close() -> Any:
-        try:
-            return await adapter.generate_image_async(parts=[PROMPT], aspect_ratio="1:1", model_name="m")
-        finally:
-            await adapter.aclose()
-
-    return asyncio.run(draw_and_close())
+    return asyncio.run(adapter.generate_image_async(parts=[PROMPT], aspect_ratio="1:1", model_name="m"))
 
 
 def write(adapter: GeminiAdapter, schema: dict[str, Any] | None = None, *, use_search: bool = False) -> Any:
