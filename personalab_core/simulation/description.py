@@ -169,9 +169,12 @@ def _shift_bones(person: SimulatedIdentity, masc: float) -> dict[str, float]:
 def style_from_description(description: Mapping[str, Any], identity: SimulatedIdentity, seed: int) -> Style:
     """Hair length, wave, fringe and beard as described; whatever is not said comes from the seed."""
     style = sample_style(identity, seed)
-    hair, everything = _about(description, "hair(?!line)"), " ; ".join(text for _, text in _statements(description))
+    hair, everything = (
+        _about(description, "hair(?!line)|bald|buzz"),
+        " ; ".join(text for _, text in _statements(description)),
+    )
     for pattern, length in _LENGTHS:
-        if _says(pattern, hair) or (length <= -0.8 and _says(pattern, everything)):
+        if _says(pattern, hair):
             style = replace(style, length=length)
             break
     for pattern, wave in _WAVES:
