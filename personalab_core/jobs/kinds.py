@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from personalab_core.jobs.control import Ending, JobControl
-from personalab_core.jobs.demo import fill_demo
+from personalab_core.jobs.demo_story import fill_demo
 from personalab_core.jobs.job import Job
 from personalab_core.jobs.params import PARAMS_OF, DemoHistoryParams, GenerateAnchorsParams, GenerateImagesParams
 from personalab_core.jobs.studio import Studio

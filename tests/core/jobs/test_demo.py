@@ -11,13 +11,14 @@ from personalab_core.config import Config
 from personalab_core.errors import InputError
 from personalab_core.jobs import DemoHistoryParams, JobStore, WorkspaceRef
 from personalab_core.jobs.control import JobCancelledError
-from personalab_core.jobs.demo import MARKER, StoryClock, fill_demo, prepare_demo
+from personalab_core.jobs.demo import EXAMPLES as PERSONAS
+from personalab_core.jobs.demo import MARKER, prepare_demo
+from personalab_core.jobs.demo_story import StoryClock, fill_demo
 from personalab_core.jobs.studio import Studio
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.schemas import AttemptRecord
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-PERSONAS = ("daniperez", "ingrid-solberg", "kwame-mensah")
 
 
 class Bar:
