@@ -8,6 +8,7 @@ from pages.components import charts, loaders, notices, parts, snippets, state
 from personalab_core.views import words
 from personalab_core.views.drift import DriftFilter, DriftView, PickedRecord, build_drift_view, pick_record
 from personalab_core.views.history import PersonaHistory
+from personalab_core.views.levels import CALIBRATION_RECORDS, NOTICEABLE_ERRORS, RECENT_RECORDS
 
 CHART, PICKED, SIZES, PROVIDERS = "drift.chart", "drift.picked", "drift.sizes", "drift.providers"
 
@@ -94,10 +95,11 @@ else:
         with st.expander("How this is measured"):
             st.markdown(
                 "Each point is the composite score of one measured picture against the anchor. The blue line is the "
-                "mean of the last 20. The grey field holds the first 40 records, which say what is normal; the newest "
-                "20 are compared with them framing by framing, and a difference of three standard errors is worth a "
-                "look. That limit is not calibrated. The slope is a straight line through the newest 20 records; it "
-                "swings by chance and is no alarm."
+                f"mean of the last {RECENT_RECORDS}. The grey field holds the first {CALIBRATION_RECORDS} records, "
+                f"which say what is normal; the newest {RECENT_RECORDS} are compared with them framing by framing, and "
+                f"a difference of {NOTICEABLE_ERRORS} standard errors is worth a look. That limit is not calibrated. "
+                "The slope is a straight line through the newest records; on a steady persona its sign is close to a "
+                "coin toss, so it is no alarm."
             )
     elif st.button("Generate pictures", type="primary", key="drift.generate"):
         state.go("generate", persona)

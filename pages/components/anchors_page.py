@@ -29,12 +29,12 @@ def show(
     if not view.candidates:
         _make(space, history, primary=not any(job.active for job in jobs))
         return
-    _choose(view, history, picked)
-    st.space("small")
     a, b = st.columns([5, 4], gap="large")
     with a:
+        _gallery(view, history, picked)
         _similarities(view)
     with b:
+        _beside(view, picked)
         _past(view)
         with st.expander("Make new candidates"):
             _make(space, history, primary=False)
@@ -81,27 +81,20 @@ def _use(space: Workspace, history: PersonaHistory, picked: Candidate) -> None:
     st.rerun()
 
 
-def _choose(view: AnchorsView, history: PersonaHistory, picked: Candidate | None) -> None:
-    a, b = st.columns([5, 4], gap="large")
-    with a:
-        n = len(view.candidates)
-        others = numbers.spelled(n - 1).lower()
-        how = f"The number is the mean similarity to the other {others}. " if view.matrix and n > 2 else ""
-        snippets.section(f"{n} candidates", f"{how}Click, or use the arrow keys and Enter.")
-        parts.gallery(
-            view.candidates,
-            key=f"{PICKED}.{history.id}",
-            label=f"Candidates for the anchor of {history.name}",
-            default=picked.id if picked else view.candidates[0].id,
-        )
-        if view.kinds:
-            snippets.section("Made from the anchor", "Other views of the same person.", below=True)
-            snippets.block(snippets.kinds(view.kinds))
-    with b:
-        _beside(view, picked)
-        if view.ranking:
-            snippets.section("Why this one", view.why, below=True)
-            snippets.block(snippets.facts(view.ranking))
+def _gallery(view: AnchorsView, history: PersonaHistory, picked: Candidate | None) -> None:
+    n = len(view.candidates)
+    others = numbers.spelled(n - 1).lower()
+    how = f"The number is the mean similarity to the other {others}. " if view.matrix and n > 2 else ""
+    snippets.section(numbers.plural(n, "candidate"), f"{how}Click, or use the arrow keys and Enter.")
+    parts.gallery(
+        view.candidates,
+        key=f"{PICKED}.{history.id}",
+        label=f"Candidates for the anchor of {history.name}",
+        default=picked.id if picked else view.candidates[0].id,
+    )
+    if view.kinds:
+        snippets.section("Made from the anchor", "Other views of the same person.", below=True)
+        snippets.block(snippets.kinds(view.kinds))
 
 
 def _beside(view: AnchorsView, picked: Candidate | None) -> None:
@@ -130,15 +123,21 @@ def _beside(view: AnchorsView, picked: Candidate | None) -> None:
 
 def _similarities(view: AnchorsView) -> None:
     if view.matrix is None:
-        snippets.section("Similarity is not measured yet", "It is measured when one of the candidates is chosen.")
+        snippets.section(
+            "Similarity is not measured yet", "It is measured when one of the candidates is chosen.", below=True
+        )
         return
-    snippets.section(view.matrix.title, "Similarity of every pair, 0 to 1. Stronger colour means more alike.")
-    height = 110 + 34 * len(view.matrix.names)
+    how = "Similarity of every pair, 0 to 1. Stronger colour means more alike."
+    snippets.section(view.matrix.title, how, below=True)
+    height = 90 + 34 * len(view.matrix.names)
     charts.show(charts.draw_matrix(view.matrix), key="anchors.matrix", height=height, alt=view.matrix.alt)
 
 
 def _past(view: AnchorsView) -> None:
-    snippets.section("Anchors so far")
+    if view.ranking:
+        snippets.section("Why this one", view.why, below=True)
+        snippets.block(snippets.facts(view.ranking))
+    snippets.section("Anchors so far", below=True)
     if view.past:
         snippets.block(snippets.facts(view.past))
     with st.expander("Formula"):

@@ -172,18 +172,18 @@ def _record_ticks(last: int) -> list[int]:
 def draw_matrix(matrix: Matrix) -> go.Figure:
     """Return the lower triangle of the pair similarities, every value written in its field."""
     c = tokens()
-    names = list(matrix.names)
-    shown: list[list[float | None]] = [
-        [value if column < row else None for column, value in enumerate(values)]
-        for row, values in enumerate(matrix.values)
+    rows, columns = matrix.names[1:], matrix.names[:-1]
+    shown = [
+        [value if column <= row else None for column, value in enumerate(values[:-1])]
+        for row, values in enumerate(matrix.values[1:])
     ]
     text = [[f"{v:.2f}" if v is not None else "" for v in row] for row in shown]
     known = [v for row in shown for v in row if v is not None]
     figure = go.Figure(
         go.Heatmap(
             z=shown,
-            x=names,
-            y=names,
+            x=columns,
+            y=rows,
             text=text,
             texttemplate="%{text}",
             textfont={"size": 12, "family": FONT},
@@ -197,10 +197,9 @@ def draw_matrix(matrix: Matrix) -> go.Figure:
             hovertemplate="%{y} and %{x}<br>Similarity %{z:.2f}<extra></extra>",
         )
     )
-    label = [f"<b>{name}</b>" if n == matrix.chosen else name for n, name in enumerate(names)]
-    figure.update_yaxes(autorange="reversed", showgrid=False, tickvals=names[1:], ticktext=label[1:])
-    figure.update_xaxes(side="bottom", tickvals=names[:-1], ticktext=label[:-1])
-    figure.update_xaxes(tickangle=-90 if len(names) > 6 else 0)
+    label = [f"<b>{name}</b>" if n == matrix.chosen else name for n, name in enumerate(matrix.names)]
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickvals=rows, ticktext=label[1:])
+    figure.update_xaxes(side="bottom", tickvals=columns, ticktext=label[:-1], tickangle=-90 if len(columns) > 6 else 0)
     return figure
 
 

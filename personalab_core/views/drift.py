@@ -10,17 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from personalab_core.identity.drift import summarise
 from personalab_core.schemas import AttemptRecord, Decision, DriftRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
 from personalab_core.views.history import PersonaHistory, attempt_picture
 from personalab_core.views.levels import (
     CALIBRATION_RECORDS,
-    FLAT_SLOPE,
-    RECENT_RECORDS,
     LevelChange,
     level_change,
-    recent_slope,
     rolling_mean,
 )
 from personalab_core.views.pictures import Picture
@@ -28,6 +26,8 @@ from personalab_core.views.pictures import Picture
 MAX_POINTS = 2_000
 """More points than this are thinned before they are drawn; the mean is always of all of them."""
 
+
+_SLOPES = {"improving": "rising", "degrading": "falling", "stable": "flat"}
 
 MIN_MEAN = 5
 """The mean of fewer records than this would only show chance, so the line starts after them."""
@@ -163,7 +163,7 @@ def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.
 
 def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str, str]:
     first, n = history.first_name, len(history.timeline)
-    slope = _slope(history.timeline)
+    slope = _slope(history)
     if not n:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
     if change is None:
@@ -183,14 +183,14 @@ def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str
     )
 
 
-def _slope(timeline: Sequence[DriftRecord]) -> str:
+def _slope(history: PersonaHistory) -> str:
     """Return what a straight line through the newest records does, and what that is worth."""
-    slope = recent_slope(timeline)
-    if slope is None:
+    summary = summarise(history.id, history.timeline)
+    if summary.slope is None or summary.trend is None:
         return ""
-    sign = "+" if slope >= 0 else numbers.MINUS
-    word = "flat" if abs(slope) <= FLAT_SLOPE else "rising" if slope > 0 else "falling"
-    return f" The slope of the last {RECENT_RECORDS} is {word} ({sign}{abs(slope):.4f} per record); it is not an alarm."
+    sign = "+" if summary.slope >= 0 else numbers.MINUS
+    slope = f"{sign}{abs(summary.slope):.4f} per record"
+    return f" The slope of the last {summary.n_window} is {_SLOPES[summary.trend]} ({slope}); it is not an alarm."
 
 
 def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:

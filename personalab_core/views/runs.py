@@ -98,8 +98,11 @@ def time_left(job: Job, *, now: datetime) -> str:
     if job.state != "running" or job.started_at is None or not job.done:
         return "Starting" if job.state != "cancelling" else "Stops after the present step"
     per_item_s = (now - job.started_at).total_seconds() / job.done
-    left = numbers.duration(max(1.0, per_item_s * (job.total - job.done)))
-    return f"{left[0].upper()}{left[1:]} left" if left.startswith("about") else f"About {left} left"
+    left_s = per_item_s * (job.total - job.done)
+    if left_s < 60:
+        return f"About {max(1, round(left_s))}{numbers.NBSP}s left"
+    left = numbers.duration(left_s)
+    return f"{left[0].upper()}{left[1:]} left"
 
 
 def rows_to_show(jobs: Sequence[Job], names: Mapping[str, str], *, now: datetime) -> tuple[RunRow, ...]:

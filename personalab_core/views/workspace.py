@@ -11,14 +11,14 @@ from typing import Protocol, TypeVar
 from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
 from personalab_core.errors import WorkspaceError
+from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
+from personalab_core.identity.drift import DriftTracker
 from personalab_core.jobs import JobStore, WorkspaceRef
 from personalab_core.observability import Journal
 from personalab_core.observability.metrics import METRICS_FILE
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios
 from personalab_core.schemas import AnchorRecord, AttemptRecord, Character, DriftRecord, Record
 from personalab_core.views.history import PersonaHistory
-
-ANCHORS_LOG = "anchors.jsonl"
 
 R = TypeVar("R", bound=Record)
 
@@ -97,8 +97,8 @@ class Workspace:
         persona = character.id
         paths = self.config.paths
         attempts = self._read(paths.output / persona / METRICS_FILE, AttemptRecord)
-        anchors = self._read(paths.references / persona / "anchors" / ANCHORS_LOG, AnchorRecord)
-        drift = self._read(self.config.evaluation.drift.log_dir / f"{persona}_drift.jsonl", DriftRecord)
+        anchors = self._read(anchor_folder(paths.references, persona) / ANCHORS_LOG, AnchorRecord)
+        drift = self._read(DriftTracker(self.config.evaluation.drift.log_dir).journal(persona).path, DriftRecord)
         return PersonaHistory(
             character=character,
             attempts=_only(attempts, AttemptRecord),

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from personalab_core.config import Config, load_config
 from personalab_core.config.personas import PersonaStore
+from personalab_core.identity import DriftTracker
 from personalab_core.observability import GenerationMetricsLogger, Journal, StoredPicture, store_picture
 from personalab_core.schemas import (
     AnchorRecord,
@@ -23,7 +24,6 @@ from personalab_core.schemas import (
     Character,
     Cost,
     Decision,
-    DriftRecord,
     EmbeddingScore,
     EvaluatorInfo,
     FaceSummary,
@@ -169,14 +169,13 @@ class WorkspaceBuilder:
         """One asset. A number is a measured attempt's composite score, a reason an attempt without one."""
         self.n_assets[persona] = number = self.n_assets.get(persona, 0) + 1
         log = GenerationMetricsLogger(self.config.paths.output)
-        drift = Journal(self.config.evaluation.drift.log_dir / f"{persona}_drift.jsonl", DriftRecord)
+        drift = DriftTracker(self.config.evaluation.drift.log_dir)
         written = []
         for i, score in enumerate(scores, 1):
             last = i == len(scores) and finished
             record = self._attempt(persona, number, i, score, framing=framing, last=last, at=at, job_id=job_id)
             written.append(log.log(record))
-            if record.scores.composite is not None:
-                drift.append(_drift_of(record))
+            drift.record(record)
         return written
 
     def history(
@@ -340,30 +339,6 @@ def _scores(measured: CandidateResult | None) -> Scores:
         composite=measured.composite_score,
         cosine_similarity=measured.embedding.cosine_similarity,
         geometric_error=measured.geometric.normalized_error,
-    )
-
-
-def _drift_of(record: AttemptRecord) -> DriftRecord:
-    assert record.measurement is not None
-    assert record.measurement.face is not None
-    return DriftRecord(
-        timestamp=record.timestamp,
-        persona=record.persona,
-        attempt_id=record.attempt_id,
-        composite_score=record.scores.composite or 0.0,
-        embedding_similarity=record.scores.cosine_similarity or 0.0,
-        geometric_error=record.scores.geometric_error,
-        decision=record.decision,
-        provider=record.context.provider,
-        model=record.context.model,
-        simulated=True,
-        requested_framing=record.requested_framing,
-        frame_size=record.measurement.face.frame_size,
-        face_size_fraction=record.measurement.face.size_fraction,
-        patch_level=len(record.patches),
-        evaluator=EVALUATOR.name,
-        pack_hash=EVALUATOR.pack_hash,
-        anchor_sha256=record.anchor_sha256,
     )
 
 
