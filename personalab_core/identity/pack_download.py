@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ from personalab_core.identity.packs import DEFAULT_PACK, pack_folder, pack_licen
 if TYPE_CHECKING:
     import httpx
 
-PACK_URL = f"https://github.com/deepinsight/insightface/releases/download/v0.7/{DEFAULT_PACK}.zip"
+PACK_URL = f"https://github.com/deepinsight/insightface/releases/download/model-zoo/{DEFAULT_PACK}.zip"
+"""Where InsightFace 2.1 itself fetches the pack from."""
+
 TIME_LIMIT_S = 900.0
 """For the whole download."""
 
@@ -128,10 +131,15 @@ def _unpack(archive: Path, target: Path) -> None:
 
 
 def _put_in_place(unpacked: Path, folder: Path) -> None:
-    """Rename into place; an incomplete older folder is moved aside first, not mixed with."""
+    """Rename into place; an incomplete older folder is kept beside it, neither mixed with nor lost."""
     try:
         if folder.exists():
-            folder.rename(unpacked.parent / "old")
+            folder.rename(_free_name(folder))
         unpacked.replace(folder)
     except OSError as error:
         raise ModelPackError(f"{folder} could not be written: {error.strerror or error}.") from None
+
+
+def _free_name(folder: Path) -> Path:
+    names = (folder.with_name(f"{folder.name}.incomplete-{n}") for n in count(1))
+    return next(name for name in names if not name.exists())

@@ -60,13 +60,14 @@ def test_entries_cannot_lead_outside(tmp_path: Path) -> None:
     assert not (tmp_path / "evil.onnx").exists()
 
 
-def test_an_incomplete_older_folder_is_replaced(tmp_path: Path) -> None:
+def test_an_incomplete_older_folder_is_set_aside(tmp_path: Path) -> None:
     old = tmp_path / "models" / "buffalo_l"
     old.mkdir(parents=True)
     (old / "half.onnx").write_bytes(b"half")
     folder = download_pack(announce=lambda _: None, root=tmp_path, transport=answering(archive(MODELS)))
     assert sorted(f.name for f in folder.iterdir()) == sorted(MODELS)
-    assert leftovers(tmp_path) == ["buffalo_l"]
+    assert leftovers(tmp_path) == ["buffalo_l", "buffalo_l.incomplete-1"]
+    assert (tmp_path / "models" / "buffalo_l.incomplete-1" / "half.onnx").read_bytes() == b"half"
 
 
 def _refuse(_request: httpx.Request) -> httpx.Response:
