@@ -17,7 +17,7 @@ import numpy as np
 
 from personalab_core.identity import anchor_path
 from personalab_core.jobs.control import JobCancelledError, Progress, stop_if_asked
-from personalab_core.jobs.params import DemoHistoryParams, GenerateAnchorsParams
+from personalab_core.jobs.params import DemoHistoryParams
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import finished_assets, generate_anchors
 from personalab_core.llm.simulated import SimulatedClient
@@ -59,8 +59,8 @@ def fill_demo(studio: Studio, params: DemoHistoryParams, progress: Progress) -> 
     actors = [_Actor(story, studio, params) for story in _STORIES]
     for index, actor in enumerate(actors):
         stop_if_asked(progress)
-        actor.make_anchors(_Step(progress, index, f"anchors of {actor.name}"))
-    for done, (actor, index) in enumerate(_in_turn(actors), start=len(actors)):
+        actor.make_anchors(_Step(progress, index * params.n_anchor_steps, f"anchors of {actor.name}"))
+    for done, (actor, index) in enumerate(_in_turn(actors), start=len(actors) * params.n_anchor_steps):
         stop_if_asked(progress)
         actor.make_asset(index, _Step(progress, done, f"{actor.name}, picture {index + 1} of {actor.n_assets}"))
     progress.report(params.n_items, "")
@@ -89,14 +89,14 @@ class StoryClock:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Progress within one item of the whole."""
+    """Progress of one part of the whole."""
 
     whole: Progress
-    done: int
+    done_before: int
     message: str
 
-    def report(self, done: int, message: str) -> None:  # noqa: ARG002 - the whole counts items, not their parts
-        self.whole.report(self.done, f"{self.message}: {message}" if message else self.message)
+    def report(self, done: int, message: str) -> None:
+        self.whole.report(self.done_before + done, f"{self.message}: {message}" if message else self.message)
 
     def should_stop(self) -> bool:
         return self.whole.should_stop()
@@ -118,12 +118,7 @@ class _Actor:
     def make_anchors(self, step: _Step) -> None:
         """Make candidates and choose one, or derive the kinds that are still missing."""
         root, persona = self._common.config.paths.references, self._story.persona
-        wanted = GenerateAnchorsParams(
-            workspace=self._params.workspace,
-            persona=persona,
-            n_candidates=self._params.n_candidates,
-            seed=self._params.seed,
-        )
+        wanted = self._params.anchors(persona)
         if all(anchor_path(root, persona, kind).is_file() for kind in ("frontal", *wanted.kinds)):
             return
         # A persona's anchors are made with care: the faults belong to the history.

@@ -174,8 +174,19 @@ class DemoHistoryParams(JobParams):
 
     @property
     def n_items(self) -> int:
-        """One item a persona's anchors, one an asset."""
-        return self.n_personas + 2 * self.assets_per_history + self.assets_of_new
+        """One item a step of each persona's anchors, one an asset."""
+        return self.n_personas * self.n_anchor_steps + 2 * self.assets_per_history + self.assets_of_new
+
+    @property
+    def n_anchor_steps(self) -> int:
+        """Items of one persona's anchors."""
+        return self.anchors("any").n_items
+
+    def anchors(self, persona: str) -> GenerateAnchorsParams:
+        """Return what is asked for to make one persona's anchors."""
+        return GenerateAnchorsParams(
+            workspace=self.workspace, persona=persona, n_candidates=self.n_candidates, seed=self.seed
+        )
 
 
 PARAMS_OF: dict[JobKind, type[JobParams]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from personalab_core.generation import AnchorKind, AnchorPicture
+from personalab_core.generation import AnchorCheck, AnchorKind, AnchorPicture
 from personalab_core.identity import ANCHORS_LOG, select_anchor
 from personalab_core.jobs.control import JobCancelledError, Progress, stop_if_asked
 from personalab_core.jobs.params import GenerateAnchorsParams, GenerateImagesParams
@@ -106,6 +106,7 @@ def _make_anchors(
         kinds=kinds,
         seed=seed,
         progress=told,
+        check=AnchorCheck(studio.evaluator, studio.policy) if params.select else None,
     )
 
 

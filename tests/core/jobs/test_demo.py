@@ -59,7 +59,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bar, str]:
     folder = tmp_path_factory.mktemp("demo") / "example"
     prepare_demo(folder, clock=lambda: NOW, open_store=without_worker)
     with pytest.raises(JobCancelledError):
-        fill(folder, Bar(stop_at=4))
+        fill(folder, Bar(stop_at=3 * 7 + 1))
     bar = Bar()
     return folder, bar, fill(folder, bar)
 
@@ -67,7 +67,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bar, str]:
 def test_three_personas_with_anchors_and_a_history(filled: tuple[Path, Bar, str]) -> None:
     folder, bar, message = filled
     assert message == "3 personas, 7 assets"
-    assert bar.reported[-1][0] == 3 + 7
+    assert bar.reported[-1][0] == 3 * (2 + 1 + 4) + 7
+    assert [done for done, _ in bar.reported] == sorted(done for done, _ in bar.reported)
     for persona in PERSONAS:
         anchors = folder / "references" / persona / "anchors"
         assert (anchors / f"{persona}_anchor_frontal_neutral.png").is_file()
