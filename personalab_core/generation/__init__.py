@@ -4,7 +4,13 @@ Good means: the anchor goes with every request, bytes are stored unchanged, a se
 a prompt hash stand beside each of them, and nothing here judges who is in a picture.
 """
 
-from personalab_core.generation.anchor_batch import AnchorBatch, AnchorKind, AnchorPicture, AnchorProgress
+from personalab_core.generation.anchor_batch import (
+    AnchorBatch,
+    AnchorCheck,
+    AnchorKind,
+    AnchorPicture,
+    AnchorProgress,
+)
 from personalab_core.generation.context import compute_config_hash, context_from_config
 from personalab_core.generation.idea_generator import IdeaGenerator
 from personalab_core.generation.image_generator import ImageGenerator
@@ -16,6 +22,7 @@ from personalab_core.generation.transport import OnRetry, RetryNotice, ShouldSto
 
 __all__ = [
     "AnchorBatch",
+    "AnchorCheck",
     "AnchorKind",
     "AnchorPicture",
     "AnchorProgress",

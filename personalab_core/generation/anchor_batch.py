@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from personalab_core.errors import InputError, TransientLLMError, UnreadableImageError
 from personalab_core.generation.references import load_anchor
-from personalab_core.generation.requests import GenerationRequest, GenerationResponse
+from personalab_core.generation.requests import GenerationRequest, GenerationResponse, ReferencePicture
 from personalab_core.generation.seeds import derived_seed
+from personalab_core.identity import IdentityEvaluator, IdentityPolicy
 from personalab_core.identity.anchors import ANCHORS_LOG, CANDIDATES_FOLDER, anchor_path
 from personalab_core.observability import Journal
 from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_person
-from personalab_core.schemas import AnchorRecord, ImagePrompt, Reason, check_slug
+from personalab_core.schemas import (
+    AnchorRecord,
+    CandidateResult,
+    Decision,
+    ImagePrompt,
+    PolicyVerdict,
+    Reason,
+    check_slug,
+)
 
 if TYPE_CHECKING:
     from personalab_core.generation.image_generator import ImageGenerator
@@ -26,7 +35,31 @@ AnchorKind = Literal["frontal", "three_quarter", "smile", "silhouette", "natural
 ANCHOR_KINDS: tuple[AnchorKind, ...] = get_args(AnchorKind)
 
 TRIES_PER_PICTURE = 3
-"""How often one reference picture is asked for, with another seed each time, while none comes."""
+"""How often one reference picture is asked for, with another seed each time, while none comes or it will not do."""
+
+_UNCHECKED = PolicyVerdict(decision=Decision.UNMEASURED, reason=Reason.NONE, sentence="")
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorCheck:
+    """Measures the reference pictures that are conditioned on the selected anchor, against it.
+
+    Frontal candidates are compared when one of them is selected, and a silhouette shows
+    no face: neither is measured here.
+    """
+
+    evaluator: IdentityEvaluator
+    policy: IdentityPolicy
+
+    def of(self, kind: AnchorKind, path: Path, anchor: ReferencePicture | None) -> CandidateResult | None:
+        """Return the measurement of a picture; ``None`` if there is nothing to measure."""
+        if anchor is None or kind == "silhouette":
+            return None
+        return self.evaluator.evaluate(anchor.path, [path]).candidates[0]
+
+    def verdict(self, candidate: CandidateResult, persona: str) -> PolicyVerdict:
+        """Return whether the picture will do."""
+        return self.policy.decide(candidate, name=persona)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +70,7 @@ class AnchorPicture:
         kind: Which of the five.
         path: Where it is; ``None`` if none was made.
         record: Its line in the anchors' log, if it was made.
-        reason: Why none was made; ``NONE`` if it was.
+        reason: Why none was made, or what is wrong with the one that was; ``NONE`` if nothing is.
         detail: The same for a person.
     """
 
@@ -81,6 +114,7 @@ class AnchorStudio:
     seed: int
     clock: Callable[[], datetime]
     progress: AnchorProgress | None = None
+    check: AnchorCheck | None = None
 
     def make(self, kinds: Sequence[AnchorKind] | None, *, frontal_candidates_k: int) -> AnchorBatch:
         """Return the pictures of these kinds, or of those that come next if ``None``."""
@@ -113,7 +147,7 @@ class AnchorStudio:
         for attempt in range(1, TRIES_PER_PICTURE + 1):
             request = GenerationRequest(prompt, anchor, derived_seed(self.seed, kind, number, attempt))
             picture = self._asked(kind, request)
-            if picture.path is not None or picture.reason is Reason.PROVIDER_ERROR:
+            if picture.reason in (Reason.NONE, Reason.PROVIDER_ERROR):
                 break
         return picture
 
@@ -145,6 +179,8 @@ class AnchorStudio:
             picture = self.generator.store(data, folder=folder, name=name)
         except UnreadableImageError as error:
             return AnchorPicture(kind, None, reason=Reason.UNREADABLE, detail=str(error))
+        candidate = self.check.of(kind, picture.path, request.anchor) if self.check else None
+        verdict = self.check.verdict(candidate, self.persona) if self.check and candidate else _UNCHECKED
         record = AnchorRecord(
             kind="anchor_candidate",
             timestamp=self.clock(),
@@ -153,13 +189,20 @@ class AnchorStudio:
             path=picture.path.relative_to(root).as_posix(),
             image_sha256=sha256,
             thumbnail_path=picture.thumbnail_path.relative_to(root).as_posix(),
+            evaluator=self.check.evaluator.info if self.check and candidate else None,
+            status=candidate.status if candidate else None,
+            reason=verdict.sentence,
+            face=candidate.face if candidate else None,
+            width_px=picture.width,
+            height_px=picture.height,
             context=self.generator.context.model_copy(
                 update={"seed": request.seed, "model_version": response.model_version}
             ),
             prompt=request.prompt,
         )
         log = Journal(final.parent / ANCHORS_LOG, AnchorRecord, fsync=True)
-        return AnchorPicture(kind, picture.path, log.append(record))
+        wrong = verdict.reason if verdict.decision in (Decision.RETRY, Decision.REJECT_FINAL) else Reason.NONE
+        return AnchorPicture(kind, picture.path, log.append(record), wrong, verdict.sentence)
 
 
 def _nothing_came(kind: AnchorKind, response: GenerationResponse | None) -> AnchorPicture:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from personalab_core.generation.anchor_batch import AnchorBatch, AnchorKind, AnchorProgress, AnchorStudio
+from personalab_core.generation.anchor_batch import AnchorBatch, AnchorCheck, AnchorKind, AnchorProgress, AnchorStudio
 from personalab_core.generation.context import derived_context
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse
 from personalab_core.generation.retry_policy import RetryPolicy
@@ -96,6 +96,7 @@ class ImageGenerator:
         kinds: Sequence[AnchorKind] | None = None,
         seed: int = 0,
         progress: AnchorProgress | None = None,
+        check: AnchorCheck | None = None,
     ) -> AnchorBatch:
         """Return the reference pictures that were made, and those that were not and why.
 
@@ -113,6 +114,7 @@ class ImageGenerator:
                 anchor is selected, afterwards the other kinds that do not exist yet.
             seed: Where the pictures' seeds come from; a higher one gives other candidates.
             progress: Told after each picture.
+            check: Measures the kinds other than frontal, so that one that shows somebody else is made again.
 
         Raises:
             InputError: Malformed persona id, unknown kind, or fewer than 1 candidate.
@@ -128,6 +130,7 @@ class ImageGenerator:
             seed=seed,
             clock=self._clock,
             progress=progress,
+            check=check,
         )
         return studio.make(kinds, frontal_candidates_k=frontal_candidates_k)
 

@@ -16,13 +16,14 @@ from personalab_core.errors import (
     ProviderServerError,
     UnreadableImageError,
 )
-from personalab_core.generation import AnchorBatch, AnchorPicture, GenerationRequest, load_anchor
+from personalab_core.generation import AnchorBatch, AnchorCheck, AnchorPicture, GenerationRequest, load_anchor
+from personalab_core.identity import IdentityPolicy
 from personalab_core.llm import LLMImageResponse
 from personalab_core.observability import Journal
 from personalab_core.prompts import load_anchor_templates
-from personalab_core.schemas import AnchorRecord, Reason
+from personalab_core.schemas import AnchorRecord, MeasurementStatus, Reason
 from tests.support.fakes import FakeLLMClient, tiny_png
-from tests.support.loop_fakes import PERSONA, LoopBench
+from tests.support.loop_fakes import PERSONA, FakeEvaluator, LoopBench
 
 LOOK = {"age_range": "23", "gender": "female", "hair": {"base_color": "dark brown"}}
 
@@ -117,6 +118,38 @@ def test_a_wrong_key_ends_the_batch(bench: LoopBench) -> None:
     with pytest.raises(AuthenticationError):
         make(bench)
     assert len(bench.client.requests) == 1
+
+
+def test_a_kind_that_shows_somebody_else_is_made_again(bench: LoopBench) -> None:
+    bench.write_anchor()
+    check = AnchorCheck(FakeEvaluator((0.2, MeasurementStatus.NO_FACE, 0.8)), IdentityPolicy())
+    (smile,) = make(bench, kinds=("smile",), check=check).pictures
+    assert (smile.reason, len(bench.client.requests)) == (Reason.NONE, 3)
+    assert smile.path is not None
+    assert smile.path.read_bytes() == tiny_png(3)
+    log = Journal(bench.references_root / PERSONA / "anchors" / "anchors.jsonl", AnchorRecord).read().records
+    assert [r.status for r in log] == [
+        MeasurementStatus.MEASURED,
+        MeasurementStatus.NO_FACE,
+        MeasurementStatus.MEASURED,
+    ]
+
+
+def test_a_kind_that_never_will_do_says_so(bench: LoopBench) -> None:
+    bench.write_anchor()
+    check = AnchorCheck(FakeEvaluator((0.2,)), IdentityPolicy())
+    (smile,) = make(bench, kinds=("smile",), check=check).made
+    assert smile.reason is Reason.IDENTITY_LOW
+    assert len(bench.client.requests) == 3
+
+
+def test_candidates_and_silhouettes_are_exempt(bench: LoopBench) -> None:
+    evaluator = FakeEvaluator((MeasurementStatus.NO_FACE,))
+    candidates = make(bench, frontal_candidates_k=2, check=AnchorCheck(evaluator, IdentityPolicy()))
+    bench.write_anchor()
+    silhouette = make(bench, kinds=("silhouette",), check=AnchorCheck(evaluator, IdentityPolicy()))
+    assert {picture.reason for picture in (*candidates.made, *silhouette.made)} == {Reason.NONE}
+    assert evaluator.calls == []
 
 
 def test_progress_counts_up_to_the_total(bench: LoopBench) -> None:
