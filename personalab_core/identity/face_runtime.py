@@ -101,7 +101,7 @@ class FaceRuntime:
         analysis, folder = _open_sessions(found, n_threads or available_threads(), providers)
         runtime = cls(analysis, found, detector_sizes=detector_sizes)
         # The detector opens its second size late, from the path it was given, so the links live as long.
-        weakref.finalize(runtime, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(runtime, _remove, folder, os.getpid())
         return runtime
 
     def analyse_file(self, path: str | Path) -> FaceFacts:
@@ -254,6 +254,12 @@ def _link_files(pack: ModelPack, folder: Path) -> None:
             (folder / file.name).symlink_to(file.resolve())
         except OSError:  # no right to make links (Windows)
             shutil.copyfile(file, folder / file.name)
+
+
+def _remove(folder: Path, owner_pid: int) -> None:
+    """Remove the links, unless this is a forked child that merely inherited the runtime."""
+    if os.getpid() == owner_pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_there(pack: str | Path, root: str | Path | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -150,3 +151,14 @@ def test_vectors_without_length_have_no_direction() -> None:
     assert normalised(np.zeros(4)) is None
     assert normalised(np.array([1.0, np.inf])) is None
     assert normalised([[3.0, 4.0]]).tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_the_links_to_the_models_live_as_long_as_the_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second detector size is opened late; afterwards nothing stays behind."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    runtime = FaceRuntime.load("simface", n_threads=1)
+    (folder,) = tmp_path.iterdir()
+    assert sorted(file.name for file in folder.iterdir()) == ["det_sim.onnx", "lmk106_sim.onnx", "rec_sim.onnx"]
+    del runtime
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
