@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from personalab_core.llm.simulated_outfit import OutfitWish, read_outfit
 from personalab_core.prompts import PatchCatalogue
 from personalab_core.schemas import Framing, Reason
 from personalab_core.simulation.scene import BackgroundName
@@ -52,6 +53,7 @@ class ShotRequest:
     expression: Expression | None
     light: Light | None
     background: BackgroundName | None
+    outfit: OutfitWish | None
     silhouette: bool
     companions: bool
 
@@ -122,6 +124,7 @@ def read_shot(text: str) -> ShotRequest:
         expression=next((value for words, value in _EXPRESSIONS if _says(words, wishes)), None),
         light=next((light for words, light in _LIGHTS if _says(words, wishes)), None),
         background=_background(wishes),
+        outfit=read_outfit(wishes),
         silhouette=_says(_SILHOUETTE, wishes),
         companions=_says(_COMPANIONS, wishes),
     )

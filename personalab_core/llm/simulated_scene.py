@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 
 from personalab_core.llm.simulated_faults import Fault, seeded
+from personalab_core.llm.simulated_outfit import clothes_seed
 from personalab_core.llm.simulated_prompt import Expression, Light, PatchedText, ShotRequest, View
 from personalab_core.schemas import Framing, Reason
 from personalab_core.simulation import Scene
@@ -64,7 +65,7 @@ def choose_scene(shot: ShotRequest, place_seed: int, rng: np.random.Generator) -
         zoom=float(np.clip(rng.normal(1, 0.03), 0.92, 1.08)),
         background=background,
         background_seed=int(place.integers(1 << 30)),
-        clothes_seed=int(place.integers(1 << 30)),
+        clothes_seed=clothes_seed(shot.outfit, place_seed),
         noise=0.006,
         silhouette=shot.silhouette,
         seed=int(rng.integers(1 << 30)),
