@@ -202,7 +202,6 @@ class AssetRun:
     def _store(self, response: GenerationResponse) -> GenerateAnswer:
         if response.data is None:
             return NoPicture(Reason.BLOCKED if response.block_reason else Reason.EMPTY_ANSWER)
-        self._facts.image_sha256 = hashlib.sha256(response.data).hexdigest()
         name = self._asset.attempt_id(self._attempt)
         started = self._around.timer()
         try:
@@ -210,9 +209,10 @@ class AssetRun:
                 response.data, folder=self._around.output_dir / self._asset.persona / "images", name=name
             )
         except UnreadableImageError:
+            self._facts.image_sha256 = hashlib.sha256(response.data).hexdigest()
             reason = "what the provider sent is not a picture that can be decoded"
             return BrokenPicture(CandidateResult(path=name, status=MeasurementStatus.UNREADABLE, reason=reason))
-        self._facts.picture = picture
+        self._facts.picture, self._facts.image_sha256 = picture, picture.sha256
         self._facts.store_s = self._around.timer() - started
         self._announce(picture)
         return PictureMade(str(picture.path))

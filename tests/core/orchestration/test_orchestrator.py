@@ -129,6 +129,7 @@ def test_an_answer_without_a_picture_is_retried_and_recorded(
     assert result.accepted
     assert (first.reason, first.decision, first.image_path) == (reason, Decision.RETRY, None)
     assert first.request_id == "r-9"
+    assert (first.image_sha256 is None) == (not answer.images)
     assert len(bench.evaluator.calls) == 1
     assert len(list((bench.output_dir / PERSONA / "images").glob("*.*"))) == 1
 
@@ -263,8 +264,7 @@ def test_a_full_disk_for_the_picture_is_raised_after_a_record(bench: LoopBench) 
     with pytest.raises(WorkspaceError, match="disk is full"):
         bench.orchestrator(image_generator=generator).run(PERSONA, None, PROMPT)
     (record,) = bench.log.records
-    assert (record.reason, record.image_path) == (Reason.LOCAL_ERROR, None)
-    assert record.image_sha256 == hashlib.sha256(PNG).hexdigest()
+    assert (record.reason, record.outcome, record.image_path) == (Reason.LOCAL_ERROR, AssetOutcome.FAILED, None)
 
 
 def test_a_full_disk_for_the_record_is_raised_and_the_picture_stays(bench: LoopBench) -> None:
