@@ -19,7 +19,7 @@ def show(history: PersonaHistory, attempt: AttemptRecord, *, scoring: ScoringSet
     _head(history, view)
     a, b = st.columns([3, 2], gap="large")
     with a:
-        parts.compare(view.sides, key="attempt.compare")
+        parts.compare(view.sides, key=f"attempt.compare.{attempt.attempt_id}", faces_first=view.faces_first)
         st.space("small")
         _ratios(view)
         _siblings(view)
@@ -29,6 +29,9 @@ def show(history: PersonaHistory, attempt: AttemptRecord, *, scoring: ScoringSet
         snippets.block(snippets.facts(view.facts))
         snippets.section(view.prompt.title, view.prompt.lead, below=True)
         snippets.block(snippets.diff(view.prompt.parts))
+        if view.prompt.whole:
+            with st.expander("The whole prompt of this attempt"):
+                snippets.block(snippets.diff([("=", view.prompt.whole)]))
 
 
 def _siblings(view: AttemptView) -> None:
@@ -39,7 +42,7 @@ def _siblings(view: AttemptView) -> None:
 
 
 def _head(history: PersonaHistory, view: AttemptView) -> None:
-    left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
+    left, right = st.columns([3, 2], vertical_alignment="bottom", gap="large")
     with left:
         snippets.head(view.eyebrow, view.answer, view.detail, simulated=view.simulated, mark=view.mark)
     with right, st.container(horizontal=True, horizontal_alignment="right"):

@@ -16,7 +16,8 @@ from personalab_core.errors import PersonalabError
 
 _ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"
 _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 24" width="132" height="24" fill="none"
- stroke="{ink}" stroke-width="2"><circle cx="10" cy="12" r="8"/><circle cx="16" cy="12" r="8" stroke-dasharray="3.4 2.4"/>
+ stroke="{ink}" stroke-width="2"><circle cx="10" cy="12" r="8"/>
+ <circle cx="16" cy="12" r="8" stroke-dasharray="3.4 2.4"/>
 <text x="33" y="17.5" fill="{ink}" stroke="none" font-family="Inter, Helvetica, Arial, sans-serif" font-weight="700"
  font-size="16" letter-spacing="-.2">Personalab</text></svg>"""
 

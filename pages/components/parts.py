@@ -76,9 +76,15 @@ def gallery(candidates: Sequence[Candidate], *, key: str, label: str, default: s
     return _known(result.selected, ids) or selected
 
 
-def compare(sides: Sequence[CompareSide], *, key: str) -> None:
-    """Show pictures side by side with shared zoom, and landmarks that can be switched off."""
-    _COMPARE(key=key, data={"items": [asdict(side) for side in sides]})
+def compare(sides: Sequence[CompareSide], *, key: str, faces_first: bool = False) -> None:
+    """Show pictures side by side with shared zoom, landmarks that can be switched off, faces at one size.
+
+    Args:
+        sides: The pictures.
+        key: Where the browser keeps zoom and switches.
+        faces_first: Whether to begin with the faces at one size; for pictures of different framing.
+    """
+    _COMPARE(key=key, data={"items": [asdict(side) for side in sides], "faces": faces_first})
 
 
 def lanes(items: Sequence[Lane], *, key: str, bare: bool = False) -> str | None:

@@ -16,6 +16,8 @@ from personalab_core.views.history import Asset, PersonaHistory
 from personalab_core.views.lanes import Lane, lane_of
 from personalab_core.views.ratios import RatioChart, build_ratio_chart
 
+CONTEXT_WORDS = 8
+"""Unchanged words shown at each side of a change in a prompt."""
 MIN_USUAL = 10
 """Accepted attempts needed before a usual range is drawn."""
 
@@ -35,11 +37,16 @@ class ScoreBar:
 
 @dataclass(frozen=True, slots=True)
 class PromptChange:
-    """What changed between two prompts. ``parts`` are ``("=" | "+" | "-", text)`` in reading order."""
+    """What changed between two prompts.
+
+    ``parts`` are ``("=" | "+" | "-", text)`` in reading order, long unchanged stretches shortened.
+    ``whole`` is the prompt of the attempt that the page is about.
+    """
 
     title: str
     lead: str
     parts: tuple[tuple[str, str], ...]
+    whole: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class AttemptView:
     mark: words.Mark
     simulated: bool
     sides: tuple[CompareSide, ...]
+    faces_first: bool
     scores: tuple[ScoreBar, ...]
     formula: str
     facts: tuple[tuple[str, str], ...]
@@ -100,6 +108,7 @@ def build_attempt_view(
         mark=words.decision_mark(attempt),
         simulated=attempt.context.simulated,
         sides=(_anchor(history, attempt, right.hot), right),
+        faces_first=_framed_apart(history, attempt),
         scores=_scores(history, attempt, weights),
         formula=_formula(attempt, weights),
         facts=_facts(attempt, now=now, zone=zone),
@@ -116,6 +125,13 @@ def _anchor(history: PersonaHistory, attempt: AttemptRecord, hot: tuple[int, ...
     if anchor is None or attempt.anchor_sha256 in {None, anchor.image_sha256}:
         return anchor_side(history, hot=hot)
     return anchor_side(history, note="chosen after this attempt")
+
+
+def _framed_apart(history: PersonaHistory, attempt: AttemptRecord) -> bool:
+    """Whether anchor and candidate show the face at clearly different sizes."""
+    anchor = history.anchor.face if history.anchor else None
+    face = attempt.measurement.face if attempt.measurement else None
+    return anchor is not None and face is not None and anchor.frame_size != face.frame_size
 
 
 def _detail(attempt: AttemptRecord, asset: Asset) -> str:
@@ -247,13 +263,15 @@ def _cost(attempt: AttemptRecord) -> str:
 
 def _prompt_change(asset: Asset, place: int) -> PromptChange:
     rows = asset.attempts
+    whole = rows[place].prompt
     if place:
         title = f"What changed in the prompt since attempt {rows[place - 1].attempt}"
-        return PromptChange(title, _change_lead(rows[place - 1]), diff(rows[place - 1].prompt, rows[place].prompt))
+        parts = shortened(diff(rows[place - 1].prompt, whole))
+        return PromptChange(title, _change_lead(rows[place - 1]), parts, whole)
     if len(rows) > 1:
         title = f"What changed in the prompt for attempt {rows[1].attempt}"
-        return PromptChange(title, _change_lead(rows[0]), diff(rows[0].prompt, rows[1].prompt))
-    return PromptChange("The prompt", "Sent once; nothing had to be changed.", (("=", rows[0].prompt),))
+        return PromptChange(title, _change_lead(rows[0]), shortened(diff(whole, rows[1].prompt)), whole)
+    return PromptChange("The prompt", "Sent once; nothing had to be changed.", (("=", whole),), "")
 
 
 def _change_lead(before: AttemptRecord) -> str:
@@ -273,3 +291,17 @@ def diff(before: str, after: str) -> tuple[tuple[str, str], ...]:
         if b1 > b0:
             parts.append(("+", "".join(new[b0:b1])))
     return tuple(parts)
+
+
+def shortened(parts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the differences with no more than a few words of what stayed the same around them."""
+    shown = []
+    for n, (kind, text) in enumerate(parts):
+        words_kept = re.findall(r"\s*\S+", text)
+        if kind != "=" or len(words_kept) <= 2 * CONTEXT_WORDS + 2:
+            shown.append((kind, text))
+            continue
+        before = "" if n == 0 else "".join(words_kept[:CONTEXT_WORDS])
+        after = "" if n == len(parts) - 1 else "".join(words_kept[-CONTEXT_WORDS:])
+        shown.append((kind, f"{before} … {after.lstrip()}"))
+    return tuple(shown)

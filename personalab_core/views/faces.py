@@ -35,6 +35,7 @@ class CompareSide:
         points: Landmarks in pixels of the upright picture.
         size: Width and height of that picture in pixels.
         hot: Indices of the landmarks whose ratios are outside the limit.
+        box: The face as (x0, y0, x1, y1) in the same pixels, so that faces can be shown at one size.
     """
 
     picture: Picture | None
@@ -45,6 +46,7 @@ class CompareSide:
     points: tuple[tuple[float, float], ...] = ()
     size: tuple[int, int] | None = None
     hot: tuple[int, ...] = ()
+    box: tuple[float, float, float, float] | None = None
 
 
 def hot_points(ratios: Iterable[str], n_points: int) -> tuple[int, ...]:
@@ -70,6 +72,7 @@ def anchor_side(history: PersonaHistory, *, hot: tuple[int, ...] = (), note: str
         points=_points(face) if size else (),
         size=size,
         hot=hot if face and len(face.landmarks) == 106 else (),
+        box=face.box if face and size else None,
     )
 
 
@@ -88,6 +91,7 @@ def attempt_side(attempt: AttemptRecord, *, name: str) -> CompareSide:
         points=points if size else (),
         size=size,
         hot=hot_points(words.ratios_outside(measured.geometric if measured else None), len(points)),
+        box=measured.face.box if measured and measured.face and size else None,
     )
 
 

@@ -29,6 +29,8 @@ class Mark:
     word: str
 
 
+MAX_NAMED_RATIOS = 3
+
 REASONS: dict[Reason, str] = {
     Reason.NONE: "Same person",
     Reason.IDENTITY_LOW: "Resembles the anchor too little",
@@ -172,8 +174,10 @@ def _doubt(attempt: AttemptRecord) -> str:
     if attempt.reason is Reason.SEVERAL_FACES:
         faces = attempt.measurement.n_faces if attempt.measurement else 2
         return f"{numbers.spelled(faces).lower()} faces are in the picture"
-    outside = ratios_outside(attempt.measurement.geometric if attempt.measurement else None)
-    if outside and len(outside) <= 3:
+    geometric = attempt.measurement.geometric if attempt.measurement else None
+    outside = ratios_outside(geometric)
+    # Single ratios vary; they are the reason only where the proportions as a whole are off.
+    if geometric is not None and not geometric.passed and 0 < len(outside) <= MAX_NAMED_RATIOS:
         return f"{numbers.listing(outside)} {'differs' if len(outside) == 1 else 'differ'}"
     return "the face resembles the anchor too little"
 
