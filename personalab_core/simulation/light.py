@@ -12,6 +12,7 @@ from personalab_core.simulation.scene import Scene
 
 SKIN_WRAP = (0.42, 0.24, 0.18)
 """Wrapped diffuse per channel: red light travels furthest under skin, a cheap stand-in for subsurface scattering."""
+_ROWS_AT_ONCE = 48
 
 
 def _direction(azimuth_deg: float, elevation_deg: float) -> FloatArray:
@@ -74,6 +75,31 @@ class Light:
             wrap: Per-channel wrap of the key light.
             rim: Strength of the back light along the outline.
         """
+        out = np.empty(albedo.shape, F32)
+        for start in range(0, len(normals), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            out[rows] = self._shade_rows(
+                normals[rows],
+                albedo[rows],
+                None if occlusion is None else occlusion[rows],
+                specular[rows] if isinstance(specular, np.ndarray) else specular,
+                gloss_doublings,
+                wrap,
+                rim,
+            )
+        return out
+
+    def _shade_rows(
+        self,
+        normals: FloatArray,
+        albedo: FloatArray,
+        occlusion: FloatArray | None,
+        specular: FloatArray | float,
+        gloss_doublings: int,
+        wrap: tuple[float, float, float],
+        rim: float,
+    ) -> FloatArray:
+        """`shade` for a few rows, so that all intermediate arrays stay in the processor's cache."""
         h, w = normals.shape[:2]
         axes = np.stack(
             [

@@ -57,16 +57,19 @@ def rasterise(
     facing = area if back else -area
     # Quads that straddle the outline are kept, or it would be jagged by whole quads.
     visible = facing > -0.25 * np.median(np.abs(area))
-    for corners, size in ((xs, x1 - x0), (ys, y1 - y0)):
-        visible &= (np.maximum.reduce(corners) >= 0) & (np.minimum.reduce(corners) < size)
+    for (a, b, c, d), size in ((xs, x1 - x0), (ys, y1 - y0)):
+        visible &= np.maximum(np.maximum(a, b), np.maximum(c, d)) >= 0
+        visible &= np.minimum(np.minimum(a, b), np.minimum(c, d)) < size
     rows, columns = np.nonzero(visible)
     if len(rows) == 0:
         return None
-    order = np.argsort(depth[rows, columns] + depth[rows + 1, columns + 1], kind="stable")
-    rows, columns = rows[order], columns[order]
-    px = np.stack([c[rows, columns] for c in xs], 1)
-    py = np.stack([c[rows, columns] for c in ys], 1)
-    pz = np.stack([c[rows, columns] for c in _corners(depth)], 1)
+    first, width_of_grid = rows * sx.shape[1] + columns, sx.shape[1]
+    flat = np.ascontiguousarray(depth).ravel()
+    order = np.argsort(flat.take(first) + flat.take(first + width_of_grid + 1), kind="stable")
+    rows, columns, first = rows[order], columns[order], first[order]
+    corners = first[:, None] + np.array([0, 1, width_of_grid + 1, width_of_grid])
+    px, py = sx.ravel().take(corners) - F32(x0 + 0.5), sy.ravel().take(corners) - F32(y0 + 0.5)
+    pz = flat.take(corners)
     owner = np.zeros((y1 - y0, x1 - x0), np.int32)
     polygons = np.rint(np.stack([px, py], 2) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     fill = cv2.fillConvexPoly
@@ -96,16 +99,17 @@ def _resolve(owner: NDArray[np.int32], table: FloatArray, stride: int) -> tuple[
     """Grid column, grid row and depth of every pixel that a quad owns; `owner` may be every `stride`-th pixel."""
     h, w = owner.shape
     pixels = np.flatnonzero(owner)
-    quad = np.take(owner.ravel(), pixels) - 1
+    quad = owner.ravel().take(pixels).astype(np.intp) - 1
     offset = F32((stride - 1) / 2)
-    dx = (pixels % w).astype(F32) * F32(stride) + offset - np.take(table[0], quad)
-    dy = (pixels // w).astype(F32) * F32(stride) + offset - np.take(table[1], quad)
-    u = np.clip(np.take(table[2], quad) * dx + np.take(table[3], quad) * dy, -0.6, 0.6)
-    v = np.clip(np.take(table[4], quad) * dx + np.take(table[5], quad) * dy, -0.6, 0.6)
+    y, x = np.divmod(pixels.astype(np.int32), np.int32(w))
+    cx, cy, ux, uy, vx, vy, z, zu, zv, first_column, first_row = (part.take(quad) for part in table)
+    dx, dy = x.astype(F32) * F32(stride) + offset - cx, y.astype(F32) * F32(stride) + offset - cy
+    u = np.clip(ux * dx + uy * dy, F32(-0.6), F32(0.6))
+    v = np.clip(vx * dx + vy * dy, F32(-0.6), F32(0.6))
     column, row, depth = np.zeros(h * w, F32), np.zeros(h * w, F32), np.full(h * w, FAR, F32)
-    column[pixels] = np.take(table[9], quad) + u
-    row[pixels] = np.take(table[10], quad) + v
-    depth[pixels] = np.take(table[6], quad) + u * np.take(table[7], quad) + v * np.take(table[8], quad)
+    column[pixels] = first_column + u
+    row[pixels] = first_row + v
+    depth[pixels] = z + u * zu + v * zv
     return column.reshape(h, w), row.reshape(h, w), depth.reshape(h, w)
 
 

@@ -28,6 +28,7 @@ RENDERER_VERSION = 1
 
 _HEAD_STEP = 4
 """Texels per mesh cell; every grid size is a multiple of it plus one."""
+_HEAP_HINT_BYTES = 30 << 20
 MIN_SIDE_PX, MAX_SIDE_PX = 64, 4096
 Person = tuple[SimulatedIdentity, Style, Scene]
 
@@ -82,14 +83,24 @@ def _grid_size(px_per_cm: float) -> int:
     return 109
 
 
+def _let_the_heap_stay() -> None:
+    """Free one large block, after which glibc no longer returns and refetches the heap's top for every picture.
+
+    Its threshold for doing so follows the largest block ever freed (mallopt(3), dynamic mmap threshold). Measured:
+    14,800 page faults and about a fifth of the time of a 768x960 picture; elsewhere it does nothing.
+    """
+    np.empty(_HEAP_HINT_BYTES, np.uint8)
+
+
 class PortraitRenderer:
     """Renders portraits and keeps the layers that depend on identity and style only.
 
-    Not thread-safe in the sense of shared work, but safe: layers are immutable.
+    Layers are immutable and the caches lock themselves, so one renderer may serve several threads.
     """
 
     def __init__(self, cache_size: int = 8) -> None:
-        """Keep the layers of up to `cache_size` persons (about 12 MB each at full size)."""
+        """Keep the layers of up to `cache_size` persons (about 10 MB each at full size)."""
+        _let_the_heap_stay()
         self._layers = lru_cache(maxsize=cache_size)(_build_layers)
         self._bodies = lru_cache(maxsize=cache_size)(build_body)
 
@@ -236,15 +247,19 @@ def _draw_wisps(canvas: Canvas, hair: Hair, camera: Camera, light: Light) -> Non
     lines = np.rint(np.stack([sx, sy], -1)[seen] * 8).astype(np.int32)
     if len(lines) == 0:
         return
+    (left, top), (right, bottom) = lines.min(axis=(0, 1)) // 8 - 2, lines.max(axis=(0, 1)) // 8 + 3
+    window = (slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right)))
+    image = canvas.image[window]
+    lines -= np.array([max(0, left), max(0, top)], np.int32) * 8
     strength = min(0.6, 0.022 * camera.px_per_cm)
     lit = 0.30 + 0.40 * float(light.key_colour[1]) / 1.62
     for part, gain in ((lines[::2], 0.7), (lines[1::2], 1.3)):
-        mask = np.zeros((h, w), np.uint8)
+        mask = np.zeros(image.shape[:2], np.uint8)
         cv2.polylines(mask, list(part), isClosed=False, color=255, thickness=1, lineType=cv2.LINE_AA, shift=3)
         pixels = np.nonzero(mask)
         weight = mask[pixels].astype(F32)[:, None] * F32(strength / 255)
         colour = light.develop((hair.colour * F32(gain * lit)).reshape(1, 1, 3))[0]
-        canvas.image[pixels] = np.rint(canvas.image[pixels] * (1 - weight) + colour * weight).astype(np.uint8)
+        image[pixels] = np.rint(image[pixels] * (1 - weight) + colour * weight).astype(np.uint8)
 
 
 def _truth(posed: PosedHead, camera: Camera, scene: Scene, depth: FloatArray, sampling: float) -> FaceTruth:

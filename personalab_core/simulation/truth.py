@@ -244,10 +244,10 @@ def find_visible(points: FloatArray, depth_of_points: FloatArray, depth: FloatAr
     h, w = depth.shape
     column, row = np.floor(points[:, 0]).astype(int), np.floor(points[:, 1]).astype(int)
     inside = (column >= 0) & (column < w) & (row >= 0) & (row < h)
-    near = np.zeros(len(points), F32)
-    for i in np.flatnonzero(inside):
-        window = depth[max(0, row[i] - 1) : row[i] + 2, max(0, column[i] - 1) : column[i] + 2]
-        near[i] = window.min()
+    around = np.arange(-1, 2)
+    rows = np.clip(row[:, None, None] + around[:, None], 0, h - 1)
+    columns = np.clip(column[:, None, None] + around, 0, w - 1)
+    near = depth[rows, columns].min(axis=(1, 2))
     visible: NDArray[np.bool_] = inside & (near <= depth_of_points + _DEPTH_TOLERANCE_CM)
     return visible
 
