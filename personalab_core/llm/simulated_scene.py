@@ -27,6 +27,9 @@ _BLUR_OF_SHORT_SIDE = {"headshot": 0.1, "half_body": 0.05, "full_body": 0.025}
 _TURN_LEFT = 0.5
 """What one level of the patch against a turned head leaves of the yaw."""
 
+_CLOSER_FROM_LEVEL = 3
+"""From this level on, the patches against a lost identity and a missing face ask for a closer view, too."""
+
 _CLOSER: dict[Framing, Framing] = {"full_body": "half_body", "half_body": "headshot", "headshot": "headshot"}
 
 
@@ -84,7 +87,8 @@ def _yaw(view: View | None, rng: np.random.Generator) -> float:
 def obey_patches(scene: Scene, prompt: PatchedText) -> Scene:
     """Return the shot as the prompt's retry patches want it: from closer by, the head turned to the camera."""
     framing: Framing = scene.framing
-    for _ in range(prompt.level(Reason.FACE_TOO_SMALL)):
+    insists = prompt.level(Reason.IDENTITY_LOW, Reason.NO_FACE) >= _CLOSER_FROM_LEVEL
+    for _ in range(prompt.level(Reason.FACE_TOO_SMALL) + insists):
         framing = _CLOSER[framing]
     turned = _TURN_LEFT ** prompt.level(Reason.TURNED_AWAY, Reason.NO_FACE)
     return replace(scene, framing=framing, yaw_deg=scene.yaw_deg * turned)

@@ -56,6 +56,12 @@ def test_the_patch_against_small_faces_brings_the_camera_closer(level: int, fram
     assert obey_patches(Scene(framing="full_body"), prompt).framing == framing
 
 
+@pytest.mark.parametrize(("level", "framing"), [(2, "full_body"), (3, "half_body")])
+def test_the_last_identity_patch_asks_for_a_closer_view(level: int, framing: str) -> None:
+    prompt = PatchedText("", {Reason.IDENTITY_LOW: level})
+    assert obey_patches(Scene(framing="full_body"), prompt).framing == framing
+
+
 def test_the_patch_against_turned_heads_turns_them_back() -> None:
     turned = Scene(yaw_deg=40.0)
     assert obey_patches(turned, PatchedText("", {Reason.TURNED_AWAY: 2})).yaw_deg == 10.0
