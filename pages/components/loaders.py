@@ -36,7 +36,8 @@ def _remembered_lines(path: Path, record_type: type[Record]) -> Lines:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _lines(path: str, _kind: str, _mtime_ns: int, _size: int, _record_type: type[Record]) -> Lines:
+def _lines(path: str, kind: str, mtime_ns: int, size: int, _record_type: type[Record]) -> Lines:  # noqa: ARG001
+    """Read a file; kind, time and size are the key (Streamlit leaves a leading underscore out of it)."""
     return read_lines(Path(path), _record_type)
 
 

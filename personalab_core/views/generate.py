@@ -151,6 +151,8 @@ def _present(assets: Sequence[Asset], job: Job) -> str:
 
 def _ended(assets: Sequence[Asset]) -> str:
     lost = [asset for asset in assets if not asset.accepted]
+    if not assets:
+        return "No attempt of this run could be read."
     if not lost:
         tries = sum(len(asset.attempts) for asset in assets)
         return f"Every asset shows the same person, in {numbers.plural(tries, 'attempt')}."
