@@ -47,6 +47,7 @@ class Brief:
     pillars: tuple[str, ...] = ()
     location: str = ""
     subject: str = ""
+    request: str = ""
     n_items: int = DEFAULT_ITEMS
 
 
@@ -73,7 +74,8 @@ def read_brief(text: str) -> Brief:
             part for part in re.split(r"\s*[,;\n]\s*-?\s*", _labelled("(?:content[ _])?pillars?", text)) if part
         ),
         location=_labelled("location", text),
-        subject=_labelled("(?:subject|physical|appearance)(?:[ _]description)?", text),
+        subject=_labelled("(?:subject|physical|look|person)(?:[ _]description)?", text),
+        request=_labelled("request", text),
         n_items=min(MAX_ITEMS, max(1, int(count[1]))) if count else DEFAULT_ITEMS,
     )
 
@@ -211,8 +213,9 @@ class _Filler:
     def _phrase(self, name: str) -> str:
         if name == "pillar":
             return self.pillar
-        if name == "subject_description" and self.brief.subject:
-            return self.brief.subject
+        said = {"subject_description": self.brief.subject, "action_details": self.brief.request}.get(name)
+        if said:
+            return said
         phrase = self.scene.get(name) or self._next(name, _phrases().fields.get(name, (_FALLBACK,)))
         return phrase.format(pillar=self.pillar, place=self.brief.location or "the neighbourhood")
 

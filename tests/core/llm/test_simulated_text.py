@@ -81,6 +81,13 @@ def test_structured_prompts_of_this_package_can_be_filled(kind: type[ImagePrompt
     assert prompt.action_details
 
 
+def test_a_free_request_becomes_the_action() -> None:
+    prompt = "The person: a woman with red hair\nThe request: dancing on the beach\n"
+    answer = _answer(ImagePrompt.model_json_schema(), prompt=prompt)
+    assert answer["subject_description"] == "a woman with red hair"
+    assert answer["action_details"] == "dancing on the beach"
+
+
 def test_without_a_schema_a_small_plan_comes() -> None:
     plan = _answer(None)["planned_content"]
     assert len(plan) == 4
