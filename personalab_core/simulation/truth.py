@@ -70,16 +70,21 @@ class Landmarks:
 def locate_landmarks(posed: PosedHead, rotation: FloatArray) -> Landmarks:
     """Landmarks of a posed head; `rotation` decides which contour points slide to the silhouette."""
     found = np.zeros((106, 3), F32)
-    view = rotation.copy()
     for side, indices in ((-1, _CONTOUR_LEFT), (1, _CONTOUR_RIGHT)):
-        found[list(indices)] = _contour(posed, view, side)
+        found[list(indices)] = _contour(posed, rotation, side)
     wanted, where = _feature_points(posed)
-    surface = _on_surface(posed, np.array(wanted, F32))
-    found[where] = surface
     face, e = posed.head.face, posed.expression
     corner = e.mouth_y + e.mouth_curve
-    five = [(-face.eye_x, 0.02), (face.eye_x, 0.02), (0, face.nose_tip_y), (-e.mouth_hw, corner), (e.mouth_hw, corner)]
-    return Landmarks(found, _on_surface(posed, np.array(five, F32)), _outline(posed))
+    five: list[tuple[float, float]] = [
+        (-face.eye_x, 0.02),
+        (face.eye_x, 0.02),
+        (0, face.nose_tip_y),
+        (-e.mouth_hw, corner),
+        (e.mouth_hw, corner),
+    ]
+    surface = _on_surface(posed, np.array(wanted + five, F32))
+    found[where] = surface[: len(where)]
+    return Landmarks(found, surface[len(where) :], _outline(posed))
 
 
 def _feature_points(posed: PosedHead) -> tuple[list[tuple[float, float]], list[int]]:
