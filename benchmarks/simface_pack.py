@@ -167,7 +167,7 @@ def detection_checks(faces: list[Finding]) -> list[Check]:
         if framing != "full_body":
             chosen = [f for f in chosen if abs(f.shot.scene.yaw_deg) <= FRONTAL_YAW_DEG]
         hit, wanted = _percent([f.found for f in chosen]), 98.0 if framing == "full_body" else 99.5
-        note = "" if framing == "full_body" else ", |yaw| <= 25°"
+        note = "" if framing == "full_body" else ", yaw within ±25°"
         checks.append(
             Check(f"found, {framing}{note}", f">= {wanted} %", f"{hit:.2f} % of {len(chosen)}", hit >= wanted)
         )

@@ -29,7 +29,7 @@ from personalab_core.simulation import (
 )
 from training.samples import Sample, encode_jpeg, save_shard
 
-PEOPLE = 1500
+PEOPLE = 1200
 SHOTS = 8
 LOOKALIKE_PEOPLE = 600
 GROUP = 4

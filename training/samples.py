@@ -80,8 +80,8 @@ def save_shard(path: Path, samples: list[Sample]) -> None:
     temporary.replace(path)
 
 
-def load_samples(folder: Path) -> list[Sample]:
-    """Read every shard of a render set, ordered by sample index so that shards may be cut anyhow.
+def load_samples(folder: Path, people: int) -> list[Sample]:
+    """Read the pictures of the first `people` people, ordered by sample index so that shards may be cut anyhow.
 
     Raises:
         FileNotFoundError: The folder holds no shard.
@@ -89,7 +89,8 @@ def load_samples(folder: Path) -> list[Sample]:
     shards = sorted(folder.glob("*.npz"))
     if not shards:
         raise FileNotFoundError(f"no rendered shards in {folder}; run `python -m training.render_set` first")
-    return sorted((s for shard in shards for s in _read_shard(shard)), key=lambda s: s.index)
+    wanted = (s for shard in shards for s in _read_shard(shard) if s.person < people)
+    return sorted(wanted, key=lambda s: s.index)
 
 
 def _read_shard(path: Path) -> Iterable[Sample]:

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from training.augment import Affine, Image, apply_affine, camera, mirror, occlude, similarity
 from training.nets import Landmarker
+from training.render_set import PEOPLE
 from training.samples import Sample, load_samples
 from training.schedule import AveragedWeights, Progress, cosine_rate, prepare_torch, save_checkpoint, to_input
 
-STEPS = 3800
+STEPS = 4500
 SEED = 12
 PEAK_RATE = 3e-3
-BATCH = 24
+BATCH = 16
 CROP_PX = 192
 MIN_BOX_PX = 22
 SMALL_BOX_PX = 40
@@ -121,7 +122,7 @@ def wing_loss(predicted: Tensor, true: Tensor) -> Tensor:
 def train(data: Path, out: Path, steps: int) -> None:
     """Train from scratch and write the averaged weights to `out` (also every 500 steps)."""
     prepare_torch(SEED)
-    maker = CropMaker(load_samples(data), mirrored_order(average_person_points()), SEED)
+    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), SEED)
     net = Landmarker().to(memory_format=torch.channels_last).train()
     net.points.bias.data = torch.from_numpy(maker.mean_points())
     optimiser = torch.optim.AdamW(net.parameters(), PEAK_RATE, weight_decay=1e-3)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from training.augment import Affine, Image, camera, fit_similarity, mirror, occlude, similarity
 from training.nets import Recogniser
-from training.render_set import REGRESSED
+from training.render_set import PEOPLE, REGRESSED
 from training.samples import Sample, load_samples
 from training.schedule import (
     AveragedWeights,
@@ -33,10 +33,10 @@ from training.schedule import (
     to_input,
 )
 
-STEPS = 2200
+STEPS = 2400
 SEED = 13
 PEAK_RATE = 2.5e-3
-BATCH = 64
+BATCH = 48
 CROP_PX = 112
 PAD_PX = 16
 MIN_BOX_PX = 21
@@ -132,7 +132,7 @@ def _batches(count: int, steps: int) -> list[NDArray[np.intp]]:
 def train(data: Path, out: Path, steps: int) -> None:
     """Train from scratch and write the averaged weights to `out` (also every 300 steps)."""
     prepare_torch(SEED)
-    gallery = build_gallery(load_samples(data))
+    gallery = build_gallery(load_samples(data, PEOPLE))
     print(f"{len(gallery.crops)} faces of {gallery.n_classes} people", flush=True)
     net = Recogniser().to(memory_format=torch.channels_last).train()
     regression = nn.Linear(net.hidden.out_features, len(REGRESSED))
