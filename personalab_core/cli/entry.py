@@ -14,7 +14,7 @@ from personalab_core.cli.context import BAD_INPUT, NOT_ACCEPTED, Chosen, note
 from personalab_core.errors import LLMError, PersonalabError
 
 _INTERRUPTED = 130
-_GLOBAL_OPTIONS = ("--workspace", "--config", "--profile")
+_GLOBAL_OPTIONS = ("--workspace", "-w", "--config", "-c", "--profile")
 
 
 class _Edge(TyperGroup):

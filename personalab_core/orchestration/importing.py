@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from personalab_core.errors import InputError, WorkspaceError
+from personalab_core.observability.pictures import THUMBNAIL_FOLDER
 from personalab_core.schemas import CandidateResult, Decision, DriftRecord, EvaluationResult, PolicyVerdict, check_slug
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ class ImportOutcome:
 def picture_files(paths: Iterable[Path]) -> list[Path]:
     """Return the pictures that files and folders stand for, folders read to the bottom and sorted.
 
+    Thumbnails that this package made are no pictures of their own.
+
     Raises:
         InputError: A path does not exist, or nothing was found.
     """
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-            found.update(dict.fromkeys(sorted(f for f in inside if f.suffix.lower() in PICTURE_SUFFIXES)))
+            found.update(dict.fromkeys(sorted(file for file in path.rglob("*") if _is_picture(file))))
         elif path.is_file():
             found[path] = None
         else:
@@ -54,6 +56,11 @@ def picture_files(paths: Iterable[Path]) -> list[Path]:
     if not found:
         raise InputError(f"No picture was found ({', '.join(sorted(PICTURE_SUFFIXES))}).")
     return list(found)
+
+
+def _is_picture(file: Path) -> bool:
+    hidden, thumbnail = file.name.startswith("."), file.parent.name == THUMBNAIL_FOLDER
+    return file.suffix.lower() in PICTURE_SUFFIXES and not hidden and not thumbnail and file.is_file()
 
 
 def picture_date(path: Path) -> datetime | None:

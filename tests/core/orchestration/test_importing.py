@@ -69,6 +69,7 @@ def test_folders_are_read_to_the_bottom_sorted_and_each_picture_once(tmp_path: P
     first, second = picture(tmp_path / "b" / "1.JPG"), picture(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("no picture")
     picture(tmp_path / ".hidden.png")
+    picture(tmp_path / "b" / "thumbnails" / "1.JPG.webp")
     assert picture_files([tmp_path]) == [second, first]
     assert picture_files([first, tmp_path]) == [first, second]
 
