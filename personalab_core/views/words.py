@@ -44,6 +44,8 @@ REASONS: dict[Reason, str] = {
     Reason.EMPTY_ANSWER: "Empty answer",
     Reason.PROVIDER_ERROR: "Provider failed",
     Reason.NO_EVALUATOR: "No face recogniser",
+    Reason.LOCAL_ERROR: "Failed on this machine",
+    Reason.CANCELLED: "Cancelled",
 }
 
 _NO_PICTURE = {Reason.BLOCKED, Reason.EMPTY_ANSWER, Reason.PROVIDER_ERROR}
@@ -73,8 +75,16 @@ ANCHOR_KINDS = {
 }
 
 
+_BROKEN_OFF = {
+    Reason.CANCELLED: "Cancelled before it was measured.",
+    Reason.LOCAL_ERROR: "This machine failed while measuring or storing.",
+}
+
+
 def decision_mark(attempt: AttemptRecord) -> Mark:
     """Return the mark of one attempt. A retry without a score is not measurable, not doubtful."""
+    if attempt.reason in _BROKEN_OFF:
+        return Mark("unmeasured", "Cancelled" if attempt.reason is Reason.CANCELLED else "Failed")
     if attempt.decision is Decision.ACCEPT:
         return Mark("accept", "Accepted")
     if attempt.decision is Decision.REJECT_FINAL:
@@ -124,6 +134,8 @@ def attempt_answer(attempt: AttemptRecord, name: str) -> str:
         return f"This is {name}."
     if attempt.decision is Decision.REJECT_FINAL:
         return "This is someone else."
+    if attempt.reason in _BROKEN_OFF:
+        return _BROKEN_OFF[attempt.reason]
     if attempt.decision is Decision.UNMEASURED:
         return NO_EVALUATOR if attempt.reason is Reason.NO_EVALUATOR else "Not measured."
     if attempt.reason in _NO_PICTURE:
@@ -138,6 +150,8 @@ def attempt_detail(attempt: AttemptRecord) -> str:
     value, accept, retry = attempt.scores.composite, attempt.accept_threshold, attempt.retry_threshold
     follows = "so it was tried again" if not attempt.final else "and no attempt was left"
     if value is None:
+        if attempt.reason in _BROKEN_OFF:
+            return "What was there by then is kept."
         if attempt.decision is Decision.UNMEASURED:
             return "The picture is kept; it is neither accepted nor tried again."
         if attempt.final:

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 from personalab_core.config import Config, load_config
 from personalab_core.config.personas import PersonaStore
 from personalab_core.identity import DriftTracker
-from personalab_core.observability import GenerationMetricsLogger, Journal, StoredPicture, store_picture
+from personalab_core.observability import Journal, StoredPicture, store_picture
+from personalab_core.observability.metrics import METRICS_FILE
 from personalab_core.schemas import (
     AnchorRecord,
     AssetOutcome,
@@ -52,6 +53,7 @@ RATIOS = (
     "eye_height",
 )
 WIDTH_PX, HEIGHT_PX = 96, 120
+N_PICTURES = 8
 FRAME_SIZES: dict[Framing, str] = {"headshot": "head", "half_body": "half", "full_body": "full"}
 
 
@@ -93,6 +95,8 @@ class WorkspaceBuilder:
     now: datetime = NOW
     n_assets: dict[str, int] = field(default_factory=dict)
     anchor_hashes: dict[str, str] = field(default_factory=dict)
+    pictures: dict[tuple[str, int], StoredPicture] = field(default_factory=dict)
+    logs: dict[str, Journal[AttemptRecord]] = field(default_factory=dict)
 
     @cached_property
     def config(self) -> Config:
@@ -168,13 +172,15 @@ class WorkspaceBuilder:
     ) -> list[AttemptRecord]:
         """One asset. A number is a measured attempt's composite score, a reason an attempt without one."""
         self.n_assets[persona] = number = self.n_assets.get(persona, 0) + 1
-        log = GenerationMetricsLogger(self.config.paths.output)
+        path = self.config.paths.output / persona / METRICS_FILE
+        # The same file as GenerationMetricsLogger writes, but without waiting for the disk after each line.
+        log = self.logs.setdefault(persona, Journal(path, AttemptRecord))
         drift = DriftTracker(self.config.evaluation.drift.log_dir)
         written = []
         for i, score in enumerate(scores, 1):
             last = i == len(scores) and finished
             record = self._attempt(persona, number, i, score, framing=framing, last=last, at=at, job_id=job_id)
-            written.append(log.log(record))
+            written.append(log.append(record))
             drift.record(record)
         return written
 
@@ -259,10 +265,13 @@ class WorkspaceBuilder:
         )
 
     def _picture(self, persona: str, number: int, attempt: int) -> StoredPicture:
-        data = face_png(_seed(persona) + 100 * number + attempt)
-        return store_picture(
-            self.config.paths.output / persona / "images", f"{persona}_{number:04d}_{attempt}.png", data
-        )
+        """One of a few pictures of the persona; each is written once, however many attempts show it."""
+        which = (3 * number + attempt) % N_PICTURES
+        if (persona, which) not in self.pictures:
+            folder = self.config.paths.output / persona / "images"
+            data = face_png(_seed(persona) + 100 + which)
+            self.pictures[persona, which] = store_picture(folder, f"{persona}_{which}.png", data)
+        return self.pictures[persona, which]
 
     def _context(self, job_id: str | None = None) -> GenerationContext:
         return GenerationContext(
@@ -355,7 +364,7 @@ def typical_workspace(root: Path, *, now: datetime = NOW) -> WorkspaceBuilder:
     builder.anchors("mara")
     builder.anchors("ines", odd_one=3)
     builder.anchors("juno")
-    builder.history("mara", 50)
-    builder.history("ines", 56, after=42, step=-0.1)
-    builder.history("juno", 6)
+    builder.history("mara", 32)
+    builder.history("ines", 34, after=20, step=-0.1)
+    builder.history("juno", 4)
     return builder
