@@ -19,6 +19,7 @@
         │   ├── ProviderServerError
         │   ├── ProviderConnectionError
         │   └── ProviderTimeoutError   the call may have been carried out and paid
+        │       └── OutputLostError    it was carried out, but its result could not be had
         ├── RejectedLLMRequest         repeating the same call is pointless
         │   ├── AuthenticationError
         │   ├── QuotaExceededError
@@ -126,6 +127,13 @@ class ProviderConnectionError(TransientLLMError):
 
 class ProviderTimeoutError(TransientLLMError):
     """No answer in time. The call may have been carried out and may have been paid."""
+
+
+class OutputLostError(ProviderTimeoutError):
+    """The provider worked, and may charge for it, but the result could not be read or fetched.
+
+    ``request_id`` is the long operation's id where there is one: collecting it again costs nothing.
+    """
 
 
 class RejectedLLMRequest(LLMError):  # noqa: N818 - names the outcome, as httpx and openai do

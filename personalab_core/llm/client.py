@@ -189,9 +189,7 @@ class ResumableImages(Protocol):
 class ResumableVideos(Protocol):
     """Optional: a video made by a long operation, whose id is handed out as soon as it is accepted."""
 
-    def submit_video(
-        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
-    ) -> str:
+    def submit_video(self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str) -> str:
         """Start the operation and return its id at once."""
         ...
 

@@ -33,6 +33,30 @@ def _gemini(config: Config) -> LLMClient:
     return GeminiAdapter(api_key=config.secret(*KEY_VARIABLES))
 
 
+def _openai(config: Config) -> LLMClient:
+    from personalab_core.llm.openai_adapter import KEY_VARIABLES, OpenAIAdapter
+
+    return OpenAIAdapter(api_key=config.secret(*KEY_VARIABLES))
+
+
+def _replicate(config: Config) -> LLMClient:
+    from personalab_core.llm.replicate_adapter import KEY_VARIABLES, ReplicateAdapter
+
+    return ReplicateAdapter(api_key=config.secret(*KEY_VARIABLES), reference_input=config.models.image.reference_input)
+
+
+def _runware(config: Config) -> LLMClient:
+    from personalab_core.llm.runware_adapter import KEY_VARIABLES, RunwareAdapter
+
+    return RunwareAdapter(api_key=config.secret(*KEY_VARIABLES), reference_input=config.models.image.reference_input)
+
+
+def _runway(config: Config) -> LLMClient:
+    from personalab_core.llm.runway_adapter import KEY_VARIABLES, RunwayAdapter
+
+    return RunwayAdapter(api_key=config.secret(*KEY_VARIABLES))
+
+
 def _simulated(config: Config) -> LLMClient:
     from personalab_core.llm.simulated import SimulatedClient
     from personalab_core.prompts import load_patch_catalogue
@@ -42,6 +66,10 @@ def _simulated(config: Config) -> LLMClient:
 
 _REGISTRY: Mapping[str, Callable[[Config], LLMClient]] = {
     "gemini": _gemini,
+    "openai": _openai,
+    "replicate": _replicate,
+    "runware": _runware,
+    "runway": _runway,
     "simulated": _simulated,
 }
 

@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 from personalab_core.errors import LLMError, OutputLostError, ProviderTimeoutError, TransientLLMError
 
@@ -94,23 +95,32 @@ class _Wait:
         return self._patience.clock() + self._patience.interval_s > self._end
 
 
-def after_submission(error: Exception, *, provider: str, operation_id: str) -> LLMError:
-    """Return what a failed collection means: the operation runs or ran, so nothing may pay for it again."""
-    if isinstance(error, TimeoutError):
-        return ProviderTimeoutError(
-            f"operation {operation_id} was not finished within the time limit; it may still finish and be paid",
-            provider=provider,
-            request_id=operation_id,
+class collecting:  # noqa: N801  # used as a statement: with collecting("runway", task_id): ...
+    """Context in which a failure says that the operation runs or ran, so that nothing pays for it again."""
+
+    def __init__(self, provider: str, operation_id: str) -> None:
+        self._provider = provider
+        self._operation_id = operation_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, TimeoutError):
+            why = "was not finished within the time limit; it may still be paid"
+            raise self._named(ProviderTimeoutError, why) from None
+        if isinstance(error, TransientLLMError) and not isinstance(error, OutputLostError):
+            why = f"was started, but its result could not be fetched ({type(error).__name__}); collect it again"
+            raise self._named(OutputLostError, why, error.status_code) from None
+        if isinstance(error, LLMError):
+            error.request_id = error.request_id or self._operation_id
+
+    def _named(self, kind: type[LLMError], text: str, status_code: int | None = None) -> LLMError:
+        return kind(
+            f"operation {self._operation_id} {text}",
+            provider=self._provider,
+            status_code=status_code,
+            request_id=self._operation_id,
         )
-    if isinstance(error, TransientLLMError):
-        return OutputLostError(
-            f"operation {operation_id} was started, but its result could not be fetched "
-            f"({type(error).__name__}); collect it again by its id",
-            provider=provider,
-            status_code=error.status_code,
-            request_id=operation_id,
-        )
-    if isinstance(error, LLMError) and error.request_id is None:
-        error.request_id = operation_id
-    assert isinstance(error, LLMError)  # noqa: S101  # the caller catches these two kinds only
-    return error

@@ -221,10 +221,20 @@ def generated_sdk_failure(vendor: Vendor, sdk: ModuleType, error: BaseException)
         kind = ProviderTimeoutError if isinstance(error, sdk.APITimeoutError) else ProviderConnectionError
         return vendor.failure(kind)
     if isinstance(error, sdk.APIStatusError):
-        return status_failure(vendor, error.status_code, headers=error.response.headers, body=error.body)
+        return status_failure(
+            vendor, error.status_code, headers=error.response.headers, body=_decoded(error.response.content)
+        )
     if isinstance(error, sdk.APIError):
         return vendor.failure(OutputLostError)
     return transport_failure(vendor, error)
+
+
+def _decoded(content: bytes) -> Any:
+    """Return the whole decoded body; the SDKs keep only its part ``error``."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
 
 
 def leaves(value: Any) -> Iterator[tuple[str, str | float]]:

@@ -14,12 +14,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """One scripted answer; ``body`` is sent as JSON unless it is bytes."""
+    """One scripted answer; ``body`` is sent as JSON unless it is bytes. ``cut`` hangs up in the middle of it."""
 
     body: Any = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,15 @@ class Call:
 
 
 class LoopbackServer:
-    """Answers every request with the next reply; the last one comes back for ever."""
+    """Answers every request with the next reply; the last one comes back for ever.
+
+    Requests whose method and path start with a route have replies of their own.
+    """
 
     def __init__(self, address: str) -> None:
         self.url = address
         self.replies: list[Reply] = [Reply()]
+        self.routes: dict[tuple[str, str], list[Reply]] = {}
         self.calls: list[Call] = []
         self._lock = threading.Lock()
 
@@ -45,9 +50,15 @@ class LoopbackServer:
         self.replies = list(replies)
         self.calls.clear()
 
+    def route(self, method: str, path: str, *replies: Reply) -> None:
+        self.routes[method, path] = list(replies)
+
     def take(self, call: Call) -> Reply:
         with self._lock:
             self.calls.append(call)
+            for (method, path), replies in self.routes.items():
+                if call.method == method and call.path.startswith(path):
+                    return replies.pop(0) if len(replies) > 1 else replies[0]
             return self.replies[min(len(self.calls), len(self.replies)) - 1]
 
 
@@ -61,6 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
         call = Call(self.command, self.path, headers, json.loads(data) if data else None)
         self._answer(server.loopback.take(call))
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def _answer(self, reply: Reply) -> None:
         time.sleep(reply.delay_s)
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
@@ -68,9 +82,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + (1000 if reply.cut else 0)))
             self.end_headers()
             self.wfile.write(body)
+            if reply.cut:
+                self.close_connection = True
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client gave up waiting, which is what such a test is about
 

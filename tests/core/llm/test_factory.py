@@ -10,7 +10,7 @@ import pytest
 from personalab_core.config import Config, load_config
 from personalab_core.errors import ConfigError, MissingDependencyError, MissingKeyError
 from personalab_core.llm import RoutingClient, Seedable, create_client, provider_of
-from personalab_core.llm.factory import MODALITIES
+from personalab_core.llm.factory import MODALITIES, Modality
 from tests.support.fakes import FakeLLMClient
 
 
@@ -41,6 +41,45 @@ def test_an_unknown_provider_is_named_with_those_that_are_known(tmp_path: Path) 
 def test_an_unknown_provider_is_never_replaced_by_another(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'midjourney'.*gemini.*simulated"):
         create_client(_config(tmp_path, text="midjourney"))
+
+
+OFFERS: dict[str, Modality] = {"openai": "text", "runware": "image", "replicate": "image", "runway": "video"}
+PACKAGES = {"openai": "openai", "runware": "runware-sdk", "replicate": "replicate", "runway": "runwayml"}
+MODULES = {"openai": "openai", "runware": "runware", "replicate": "replicate", "runway": "runwayml"}
+VARIABLES = {
+    "openai": "OPENAI_API_KEY",
+    "runware": "RUNWARE_API_KEY",
+    "replicate": "REPLICATE_API_TOKEN",
+    "runway": "RUNWAY_API_KEY or RUNWAYML_API_SECRET",
+}
+
+
+@pytest.mark.parametrize("name", sorted(OFFERS))
+def test_each_vendor_is_created_without_a_key_and_names_the_variable_at_first_use(tmp_path: Path, name: str) -> None:
+    pytest.importorskip(MODULES[name])
+    client = create_client(_config(tmp_path, **{OFFERS[name]: name}))
+    calls = {
+        "text": lambda: client.generate_text_json(
+            system_instruction="", user_prompt="p", schema=None, use_search=False, model_name="m"
+        ),
+        "image": lambda: client.generate_image(parts=["p"], aspect_ratio="1:1", model_name="m"),
+        "video": lambda: client.generate_video(prompt="p", resolution="720p", aspect_ratio="16:9", model_name="gen4.5"),
+    }
+    assert provider_of(client, OFFERS[name]) == name
+    with pytest.raises(MissingKeyError, match=VARIABLES[name]):
+        calls[OFFERS[name]]()
+
+
+@pytest.mark.parametrize("name", sorted(OFFERS))
+def test_each_vendors_package_is_named_with_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    adapter = f"personalab_core.llm.{name}_"
+    for module in [m for m in sys.modules if m.startswith(adapter) or m.partition(".")[0] == MODULES[name]]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, MODULES[name], None)
+    with pytest.raises(MissingDependencyError, match=f"pip install {PACKAGES[name]}$"):
+        create_client(_config(tmp_path, **{OFFERS[name]: name}))
 
 
 def test_a_missing_key_is_no_obstacle_until_the_provider_is_used(tmp_path: Path) -> None:

@@ -1,0 +1,258 @@
+"""Every way a vendor can fail, over its real SDK: our error, one request, no second payment."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from personalab_core.errors import (
+    AuthenticationError,
+    CallCancelledError,
+    InvalidRequestError,
+    LLMError,
+    OutputLostError,
+    ProviderConnectionError,
+    ProviderServerError,
+    ProviderTimeoutError,
+    QuotaExceededError,
+    RateLimitError,
+)
+from tests.support.loopback import Reply
+from tests.support.vendors import (
+    ANSWERED,
+    KEY,
+    OPERATION,
+    PACKAGES,
+    POLLED,
+    PROMPT,
+    Rig,
+    prediction,
+    rig_of,
+    runway_task,
+    tiny_mp4,
+)
+
+Ask = Callable[[Rig], Any]
+ASKS = [pytest.param(Rig.ask, id="sync"), pytest.param(Rig.ask_async, id="async")]
+both_ways = pytest.mark.parametrize("ask", ASKS)
+
+
+@pytest.fixture(autouse=True)
+def no_detours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture(params=sorted(PACKAGES))
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    pytest.importorskip(PACKAGES[request.param])
+    with rig_of(request.param) as made:
+        yield made
+
+
+@pytest.fixture(params=POLLED)
+def polled(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    pytest.importorskip(PACKAGES[request.param])
+    with rig_of(request.param) as made:
+        made.answer()
+        yield made
+
+
+def fails(rig: Rig, ask: Ask) -> LLMError:
+    with pytest.raises(LLMError) as caught:
+        ask(rig)
+    said = f"{caught.value} {caught.value!r}"
+    assert KEY not in said
+    assert PROMPT not in said
+    assert caught.value.provider == rig.vendor
+    return caught.value
+
+
+def refusal(status: int, *, headers: dict[str, str] | None = None, **body: Any) -> Reply:
+    quoting = f"the server quotes {KEY} and {PROMPT}"
+    return Reply({"error": {"message": quoting}, "detail": quoting, **body}, status=status, headers=headers or {})
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidRequestError),
+        (401, AuthenticationError),
+        (402, QuotaExceededError),
+        (403, AuthenticationError),
+        (404, InvalidRequestError),
+        (422, InvalidRequestError),
+        (500, ProviderServerError),
+        (503, ProviderServerError),
+    ],
+)
+def test_a_refused_request_is_sent_once(rig: Rig, ask: Ask, status: int, kind: type[LLMError]) -> None:
+    rig.api.script(refusal(status))
+    error = fails(rig, ask)
+    assert type(error) is kind
+    assert error.status_code == status
+    assert len(rig.api.calls) == 1
+
+
+@both_ways
+def test_a_rate_limit_says_in_its_header_how_long_to_wait(rig: Rig, ask: Ask) -> None:
+    rig.api.script(refusal(429, headers={"Retry-After": "7"}))
+    error = fails(rig, ask)
+    assert type(error) is RateLimitError
+    assert error.retry_after_s == 7.0
+    assert len(rig.api.calls) == 1
+
+
+@both_ways
+def test_a_rate_limit_may_say_in_its_body_how_long_to_wait(rig: Rig, ask: Ask) -> None:
+    if rig.vendor == "runware":
+        pytest.skip("the SDK drops the body, and Runware documents no delay in it")
+    rig.api.script(refusal(429, retry_after=5))
+    assert fails(rig, ask).retry_after_s == 5.0
+
+
+@both_ways
+def test_silence_beyond_the_limit_may_have_been_paid(ask: Ask, rig: Rig) -> None:
+    with rig_of(rig.vendor, timeout_s=0.15) as impatient:
+        impatient.api.script(Reply(delay_s=0.5))
+        error = fails(impatient, ask)
+        assert type(error) is ProviderTimeoutError
+        assert "may have been paid" in str(error)
+        assert len(impatient.api.calls) == 1
+
+
+@both_ways
+def test_nobody_listening_means_nothing_was_sent(rig: Rig, ask: Ask) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    rig.adapter._base_url = f"http://127.0.0.1:{port}/v1"
+    assert type(fails(rig, ask)) is ProviderConnectionError
+
+
+@both_ways
+def test_an_answer_cut_off_in_the_middle_may_have_been_paid(rig: Rig, ask: Ask) -> None:
+    rig.api.script(Reply(b'{"id": "x", ', cut=True))
+    error = fails(rig, ask)
+    assert isinstance(error, ProviderTimeoutError)
+    assert len(rig.api.calls) == 1
+
+
+@both_ways
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b"<html>busy</html>", headers={"Content-Type": "text/html"}),
+        Reply(b"{not json"),
+        Reply({"id": [3], "data": [{"imageBase64Data": 3}], "output": 3, "status": [3], "model": [3], "version": [3]}),
+    ],
+    ids=["html", "broken json", "wrong types"],
+)
+def test_an_unreadable_answer_may_have_been_paid(rig: Rig, ask: Ask, reply: Reply) -> None:
+    rig.api.script(reply)
+    assert isinstance(fails(rig, ask), OutputLostError)
+    assert len(rig.api.calls) == 1
+
+
+@both_ways
+def test_two_event_loops_one_after_the_other_are_served(rig: Rig, ask: Ask) -> None:
+    for _ in range(2):
+        rig.answer()
+        assert ask(rig).block_reason is None
+
+
+@both_ways
+def test_an_operation_is_paid_once_however_often_it_is_looked_at(polled: Rig, ask: Ask) -> None:
+    ask(polled)
+    assert len(polled.started()) == 1
+    assert len(polled.api.calls) >= 3
+
+
+@both_ways
+def test_a_look_that_fails_says_nothing_about_the_operation(polled: Rig, ask: Ask) -> None:
+    done = polled.api.routes["GET", str(polled.look)][-1]
+    polled.api.route("GET", str(polled.look), refusal(503), refusal(429), done)
+    ask(polled)
+    assert len(polled.started()) == 1
+
+
+@both_ways
+def test_the_file_host_sees_no_credentials(polled: Rig, ask: Ask) -> None:
+    ask(polled)
+    (call,) = polled.files.calls
+    assert "authorization" not in call.headers
+    assert KEY not in str(call.headers)
+
+
+@both_ways
+def test_an_operation_that_never_ends_is_given_up_by_its_id(polled: Rig, ask: Ask) -> None:
+    busy = prediction("processing") if polled.vendor == "replicate" else runway_task("RUNNING")
+    polled.api.route("GET", str(polled.look), Reply(busy))
+    error = fails(polled, ask)
+    assert type(error) is ProviderTimeoutError
+    assert error.request_id == OPERATION
+    assert OPERATION in str(error)
+
+
+@both_ways
+def test_a_cancelled_operation_is_no_timeout(polled: Rig, ask: Ask) -> None:
+    ended = prediction("canceled") if polled.vendor == "replicate" else runway_task("CANCELLED")
+    polled.api.route("GET", str(polled.look), Reply(ended))
+    error = fails(polled, ask)
+    assert type(error) is CallCancelledError
+    assert error.request_id == OPERATION
+
+
+@both_ways
+def test_a_failed_operation_is_the_providers_failure(polled: Rig, ask: Ask) -> None:
+    if polled.vendor == "replicate":
+        ended = prediction("failed", error="CUDA out of memory")
+    else:
+        ended = runway_task("FAILED", failure=PROMPT, failureCode="INTERNAL.BAD_OUTPUT")
+    polled.api.route("GET", str(polled.look), Reply(ended))
+    error = fails(polled, ask)
+    assert type(error) is ProviderServerError
+    assert error.request_id == OPERATION
+
+
+@both_ways
+def test_an_unreadable_look_is_given_up_by_its_id(polled: Rig, ask: Ask) -> None:
+    polled.api.route("GET", str(polled.look), Reply(b"<html>"))
+    error = fails(polled, ask)
+    assert type(error) is OutputLostError
+    assert error.request_id == OPERATION
+
+
+@both_ways
+@pytest.mark.parametrize("reply", [Reply(b"gone", status=404), Reply(b"no picture, no video")], ids=["gone", "text"])
+def test_a_lost_output_is_named_by_its_operation(polled: Rig, ask: Ask, reply: Reply) -> None:
+    polled.files.routes.clear()
+    polled.files.script(reply)
+    error = fails(polled, ask)
+    assert type(error) is OutputLostError
+    assert error.request_id == OPERATION
+    assert "signature" not in str(error)
+    assert len(polled.started()) == 1
+
+
+@both_ways
+def test_a_file_host_that_fails_for_a_moment_is_asked_again(polled: Rig, ask: Ask) -> None:
+    ((_, path), replies), *_ = polled.files.routes.items()
+    polled.files.route("GET", path, Reply(b"busy", status=503), *replies)
+    assert ask(polled).finish_reason.lower() == "succeeded"
+    assert len(polled.started()) == 1
+
+
+def test_a_started_operation_can_be_collected_again(polled: Rig) -> None:
+    arguments = polled.arguments
+    name = polled.method.removeprefix("generate_")
+    operation = getattr(polled.adapter, f"submit_{name}")(**arguments)
+    assert operation == OPERATION
+    for _ in range(2):
+        response = getattr(polled.adapter, f"collect_{name}")(operation)
+        made = response.images[0] if name == "image" else response.video_data
+        assert made == (ANSWERED if name == "image" else tiny_mp4())
+    assert len(polled.started()) == 1
