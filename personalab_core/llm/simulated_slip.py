@@ -15,7 +15,8 @@ import numpy as np
 
 from personalab_core.llm.simulated_faults import stable_seed
 from personalab_core.schemas import Framing, Reason
-from personalab_core.simulation import SimulatedIdentity, interpolate, lookalike, sample_identity
+from personalab_core.simulation import GEOMETRY_NAMES, SimulatedIdentity, interpolate, lookalike, sample_identity
+from personalab_core.simulation.identity import LIMIT, MASCULINE_OFFSETS
 
 # Calibrated with `python -m benchmarks.simulated_provider`, which states targets and results.
 SLIP_MEAN: Mapping[Framing, float] = {"headshot": 0.6, "half_body": 0.62, "full_body": 0.64}
@@ -32,7 +33,7 @@ SLIP_LEFT = 0.88
 LAPSES_LEFT = 0.4
 """What one level of the identity patch leaves of the probability of a lapse."""
 
-FOREIGN_COLOURING = 0.5
+FOREIGN_COLOURING = 0.3
 """Share of the other person's colouring and age at slip 1; their bones come whole."""
 
 IDENTITY_PATCHES = (Reason.IDENTITY_LOW, Reason.GEOMETRY_OFF)
@@ -58,8 +59,23 @@ def slipped(identity: SimulatedIdentity, slip: float, drift: float, rng: np.rand
 
     Drift is the provider's own change: no patch cures it.
     """
-    strayed = interpolate(identity, _somebody_else(identity, int(rng.integers(1 << 40))), slip)
-    return interpolate(strayed, _somebody_else(identity, stable_seed("drift", repr(identity.geometry))), drift)
+    strayed = towards(identity, _somebody_else(identity, int(rng.integers(1 << 40))), slip)
+    return towards(strayed, _somebody_else(identity, stable_seed("drift", repr(identity.geometry))), drift)
+
+
+def towards(person: SimulatedIdentity, other: SimulatedIdentity, way: float) -> SimulatedIdentity:
+    """Return who is found on the ``way`` (0 to 1) from one person to another of the same masculinity.
+
+    The bones turn from one to the other about the average face. A straight line would
+    pass near that face, which resembles everybody.
+    """
+    if way == 0:
+        return person
+    average = np.array([MASCULINE_OFFSETS.get(name, 0.0) * person.value("masc") for name in GEOMETRY_NAMES])
+    between = interpolate(person, other, way)
+    kept_length = 1 / np.hypot(1 - way, way)
+    geometry = np.clip(average + (np.array(between.geometry) - average) * kept_length, -LIMIT, LIMIT)
+    return SimulatedIdentity(tuple(float(value) for value in geometry), between.appearance)
 
 
 def _somebody_else(identity: SimulatedIdentity, seed: int) -> SimulatedIdentity:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from personalab_core.llm.simulated_slip import draw_slip, slipped
+from personalab_core.llm.simulated_slip import draw_slip, slipped, towards
 from personalab_core.schemas import Framing
-from personalab_core.simulation import identity_vector, sample_identity
+from personalab_core.simulation import SimulatedIdentity, identity_vector, interpolate, lookalike, sample_identity
 
 N = 2000
 
@@ -68,3 +68,22 @@ def test_gender_is_never_part_of_a_slip() -> None:
     person = sample_identity(11)
     shown = slipped(person, 1.0, 0.0, np.random.default_rng(1))
     assert shown.value("masc") == pytest.approx(person.value("masc"))
+
+
+def test_a_slip_leads_past_the_average_face_and_not_through_it() -> None:
+    person, other = sample_identity(11), lookalike(sample_identity(11), 4)
+    average = np.mean([lookalike(person, seed).geometry for seed in range(300)], axis=0)
+
+    def character(identity: SimulatedIdentity) -> float:
+        return float(np.linalg.norm(np.subtract(identity.geometry, average)))
+
+    half_way = character(towards(person, other, 0.5))
+    straight = character(interpolate(person, other, 0.5))
+    assert straight < 0.85 * min(character(person), character(other))
+    assert half_way > 0.85 * min(character(person), character(other))
+
+
+def test_the_way_begins_and_ends_at_the_two_people() -> None:
+    person, other = sample_identity(11), lookalike(sample_identity(11), 4)
+    assert towards(person, other, 0.0) == person
+    assert np.allclose(towards(person, other, 1.0).geometry, other.geometry)
