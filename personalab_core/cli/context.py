@@ -116,8 +116,11 @@ def _absolute(path: Path | None) -> str | None:
 
 
 def _plain(value: object) -> object:
+    from dataclasses import asdict, is_dataclass
     from datetime import datetime
 
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
