@@ -38,6 +38,7 @@ from personalab_core.llm.simulated_text import answer_json
 from personalab_core.prompts import PatchCatalogue
 from personalab_core.schemas import Cost
 from personalab_core.simulation import PortraitRenderer
+from personalab_core.simulation.renderer import MIN_SIDE_PX
 
 PROVIDER = "simulated"
 MODEL_VERSION = "simulated-1"
@@ -270,7 +271,7 @@ def _request_id(seed: int, key: str, call: int) -> str:
 
 
 def _picture_size(aspect_ratio: str, long_side_px: int) -> tuple[int, int]:
-    """Return (width, height) in pixels, both multiples of 8."""
+    """Return (width, height) in pixels, both multiples of 8 and no smaller than the renderer can draw."""
     match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", aspect_ratio)
     shape = (int(match[1]), int(match[2])) if match else (0, 0)
     if not min(shape) or max(shape) > _MAX_ASPECT * min(shape):
@@ -279,5 +280,5 @@ def _picture_size(aspect_ratio: str, long_side_px: int) -> tuple[int, int]:
             f"got {aspect_ratio!r}",
             provider=PROVIDER,
         )
-    width, height = (max(8, round(side * long_side_px / max(shape) / 8) * 8) for side in shape)
+    width, height = (max(MIN_SIDE_PX, round(side * long_side_px / max(shape) / 8) * 8) for side in shape)
     return width, height

@@ -58,7 +58,7 @@ def test_a_picture_says_that_it_is_simulated_and_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aspect_ratio", "size"), [("4:5", (104, 128)), ("1:1", (128, 128)), ("16:9", (128, 72)), ("9:16", (72, 128))]
+    ("aspect_ratio", "size"), [("4:5", (104, 128)), ("1:1", (128, 128)), ("16:9", (128, 72)), ("1:4", (64, 128))]
 )
 def test_the_size_follows_the_aspect_ratio(aspect_ratio: str, size: tuple[int, int]) -> None:
     data = client().generate_image(parts=["a portrait"], aspect_ratio=aspect_ratio, model_name="m").images[0]
