@@ -143,7 +143,7 @@ def test_a_missing_pack_is_not_fetched_unless_allowed(tmp_path: Path) -> None:
 
 def test_odd_detector_sizes_are_refused() -> None:
     for sizes in ((), (300,), (0,)):
-        with pytest.raises(InputError, match="multiples of 32"):
+        with pytest.raises(InputError, match="multiples of 160"):
             FaceRuntime.load("simface", detector_sizes=sizes)
 
 
