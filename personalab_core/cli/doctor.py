@@ -135,7 +135,7 @@ def _workspace(config: Config) -> Check:
     import tempfile
 
     output = Path(config.paths.output)
-    existing = next(folder for folder in (output, *output.parents) if folder.is_dir())
+    existing = next(folder for folder in (output, *output.parents) if folder.exists())
     try:
         with tempfile.NamedTemporaryFile(dir=existing, prefix=".personalab-"):
             free_gb = shutil.disk_usage(existing).free / 1e9
