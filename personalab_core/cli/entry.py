@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from personalab_core import __version__
-from personalab_core.cli import anchors, doctor, evaluate, generate, jobs, personas, records, serve, settings
+from personalab_core.cli import anchors, costs, doctor, evaluate, generate, jobs, personas, records, serve, settings
 from personalab_core.cli.context import BAD_INPUT, NOT_ACCEPTED, Chosen, note
 from personalab_core.errors import LLMError, PersonalabError
 
@@ -57,6 +57,7 @@ app.add_typer(generate.app, name="generate")
 app.command("evaluate")(evaluate.evaluate)
 app.command("drift")(records.drift)
 app.add_typer(records.app, name="log")
+app.command("costs")(costs.costs)
 app.add_typer(jobs.app, name="jobs")
 app.command("doctor")(doctor.doctor)
 app.add_typer(settings.app, name="config")

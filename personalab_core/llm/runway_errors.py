@@ -48,9 +48,9 @@ def table(error: BaseException) -> LLMError | PolicyBlock | None:
 
 def task_failure(code: str | None, request_id: str) -> LLMError | PolicyBlock:
     """Return what a failed task means by its failure code, such as ``SAFETY.INPUT.TEXT`` or ``INTERNAL.BAD_OUTPUT``."""
-    family = (code or "").partition(".")[0]
-    if family == "SAFETY" or "MODERATION" in (code or ""):
-        return PolicyBlock(str(code), request_id)
-    kind = InvalidRequestError if family in {"ASSET", "INPUT_PREPROCESSING", "INPUT"} else ProviderServerError
+    steps = (code or "").split(".")
+    if {"SAFETY", "MODERATION"} & set(steps):
+        return PolicyBlock(".".join(steps), request_id)
+    kind = InvalidRequestError if steps[0] in {"ASSET", "INPUT_PREPROCESSING", "INPUT"} else ProviderServerError
     words = (code,) if code else ()
     return VENDOR.failure(kind, advice="the task failed", words=words, request_id=request_id)

@@ -1,0 +1,91 @@
+"""``personalab costs``: what was spent, per persona, provider and accepted asset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from personalab_core.cli.context import JsonOption, chosen, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from personalab_core.config import Config
+    from personalab_core.observability.spending import Spending
+    from personalab_core.schemas import AttemptRecord
+
+
+def costs(
+    context: typer.Context,
+    *,
+    persona: Annotated[str | None, typer.Argument(metavar="[PERSONA]", help="One persona only.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sum what was spent per persona, provider, model and accepted asset.
+
+    Prices are what the providers answered, else list prices with a date. A price that is
+    not known is counted as unknown, never as nothing. Example: personalab costs
+    """
+    from personalab_core.observability.spending import spending, total
+
+    config = chosen(context).load()
+    attempts = list(_attempts(config, persona))
+    everything = total(attempts)
+    groups = {by: spending(attempts, by=by) for by in ("persona", "provider", "model")}
+    if as_json:
+        rows = {f"by_{by}": [_document(one) for one in found] for by, found in groups.items()}
+        print_json({"total": _document(everything), **rows})
+    elif not attempts:
+        say("No attempt yet, so nothing was spent.")
+    else:
+        for by, found in groups.items():
+            print_table("", (by, *_COLUMNS), map(_row, found))
+            say()
+        print_table("", ("", *_COLUMNS), [_row(everything)])
+        if not everything.is_complete:
+            note(_doubt(everything))
+
+
+_COLUMNS = ("#attempts", "#accepted", "#spent", "#per accepted", "#price unknown", "#possibly paid")
+
+
+def _attempts(config: Config, persona: str | None) -> Iterator[AttemptRecord]:
+    """Yield the attempts of one persona, or of all that have records, also of personas since deleted."""
+    from personalab_core.config import PersonaStore
+    from personalab_core.observability import GenerationMetricsLogger
+
+    if persona is not None:
+        PersonaStore(config.paths.personas).get(persona)
+    log = GenerationMetricsLogger(config.paths.output)
+    found = sorted(path.parent.name for path in config.paths.output.glob("*/metrics.jsonl"))
+    for name in [persona] if persona else found:
+        yield from log.read_log(name)
+        for problem in log.problems(name):
+            note(str(problem))
+
+
+def _row(one: Spending) -> tuple[str, ...]:
+    per_accepted = one.per_accepted_usd
+    at_least = "" if one.is_complete else "≥ "
+    return (
+        one.name,
+        str(one.attempts),
+        str(one.accepted),
+        "unknown" if one.known_usd is None else f"{at_least}${one.known_usd:,.2f}",
+        "–" if per_accepted is None else f"{at_least}${per_accepted:,.3f}",
+        str(one.n_unknown),
+        str(one.n_possibly_paid),
+    )
+
+
+def _doubt(everything: Spending) -> str:
+    return (
+        f"The sums are lower bounds: the price of {everything.n_unknown} attempts is not known, "
+        f"and {everything.n_possibly_paid} were never answered but may have been charged. "
+        "The provider's invoice is what counts."
+    )
+
+
+def _document(one: Spending) -> dict[str, Any]:
+    return {**asdict(one), "per_accepted_usd": one.per_accepted_usd, "is_complete": one.is_complete}
