@@ -19,6 +19,8 @@ from personalab_core.generation.references import load_anchor
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse, ReferencePicture
 from personalab_core.generation.retry_policy import RetryPolicy
 from personalab_core.generation.transport import OnRetry, RetryNotice, ShouldStop, TransportResult, TransportRetry
+from personalab_core.generation.video_files import StoredVideo, store_poster, store_video
+from personalab_core.generation.video_generator import VideoGenerator
 
 __all__ = [
     "AnchorBatch",
@@ -35,10 +37,14 @@ __all__ = [
     "RetryNotice",
     "RetryPolicy",
     "ShouldStop",
+    "StoredVideo",
     "TransportResult",
     "TransportRetry",
+    "VideoGenerator",
     "compute_config_hash",
     "context_from_config",
     "load_anchor",
+    "store_poster",
+    "store_video",
     "structure_prompt",
 ]

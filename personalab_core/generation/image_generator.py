@@ -65,7 +65,7 @@ class ImageGenerator:
         """
         client, started = self._client_for(request), self._timer()
         answer = client.generate_image(
-            parts=_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name
+            parts=request_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name
         )
         return self._response(answer, started)
 
@@ -73,7 +73,7 @@ class ImageGenerator:
         """Do the same without blocking the event loop."""
         client, started = self._client_for(request), self._timer()
         answer = await client.generate_image_async(
-            parts=_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name
+            parts=request_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name
         )
         return self._response(answer, started)
 
@@ -151,7 +151,8 @@ class ImageGenerator:
         )
 
 
-def _parts(request: GenerationRequest) -> list[Part]:
+def request_parts(request: GenerationRequest) -> list[Part]:
+    """Return the prompt and, if there is one, the anchor as a client takes them."""
     if request.anchor is None:
         return [request.prompt]
     return [request.prompt, ImagePart(request.anchor.data, request.anchor.mime_type, "identity_reference")]

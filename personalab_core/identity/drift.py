@@ -128,6 +128,7 @@ def drift_record(attempt: AttemptRecord) -> DriftRecord | None:
         timestamp=attempt.timestamp,
         persona=attempt.persona,
         attempt_id=attempt.attempt_id,
+        asset_type=attempt.asset_type,
         composite_score=scores.composite,
         embedding_similarity=scores.cosine_similarity,
         geometric_error=scores.geometric_error,

@@ -6,8 +6,10 @@ frame costs about six times as much as decoding through.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 DEFAULT_FRAMES_PER_SECOND = 5.0
 """Dense enough to meet an event of 0.2 s; the result states what could still be missed."""
+MISSING_TAIL_S = 0.5
+MISSING_TAIL_SHARE = 0.05
+"""A file whose last frame comes this much before its stated end breaks off (sound may run a little longer)."""
+_INTERVALS_KEPT = 512
+
 Picture = npt.NDArray[np.uint8]
 Strategy = Literal["uniform", "face_detected"]
 
@@ -33,6 +40,78 @@ class ExtractedFrame:
 
     position: SampledFrame
     image: Picture = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What reading a video found out about it.
+
+    Attributes:
+        width_px: Width of the upright frame.
+        height_px: Height of the upright frame.
+        container: Name of the file format, as FFmpeg calls it.
+        stated_duration_s: What the file says it lasts; ``None`` if it does not say.
+        decoded_duration_s: From the first decoded frame to the end of the last one.
+        n_decoded: Frames decoded so far.
+        n_skipped: Frames that were due, but left out for having no face.
+        has_sound: Whether there is a sound track.
+        variable_frame_rate: Whether frames come at uneven times.
+        complete: False if decoding broke off, or frames are missing at the stated end.
+    """
+
+    width_px: int
+    height_px: int
+    container: str
+    stated_duration_s: float | None
+    decoded_duration_s: float
+    n_decoded: int
+    n_skipped: int
+    has_sound: bool
+    variable_frame_rate: bool
+    complete: bool
+
+
+class VideoReading:
+    """One pass over a video: iterate once for the sampled frames, then ask for :attr:`facts`.
+
+    Only the frame handed out is held in memory, whatever the length of the video.
+    """
+
+    def __init__(self, source: Path | bytes, name: str, extractor: FrameExtractor) -> None:
+        self._source = source
+        self._name = name
+        self._extractor = extractor
+        self._facts: VideoFacts | None = None
+
+    @property
+    def facts(self) -> VideoFacts:
+        """What was found so far; whole only after the last frame was handed out.
+
+        Raises:
+            InputError: No frame was decoded yet.
+        """
+        if self._facts is None:
+            raise InputError(f"no frame of {self._name} was decoded yet.")
+        return self._facts
+
+    def __iter__(self) -> Iterator[ExtractedFrame]:
+        with _open(self._source, self._name) as container:
+            pass_over = _Pass(container)
+            interval_s = self._extractor.interval_s(pass_over.stated_duration_s)
+            due_s = 0.0
+            for index, (time_s, frame) in enumerate(pass_over.decoded(self._name)):
+                if time_s + 1e-6 < due_s:
+                    continue
+                due_s = max(due_s + interval_s, time_s + interval_s / 2)
+                image = _upright_bgr(frame)
+                pass_over.size = (image.shape[1], image.shape[0])
+                wanted = self._extractor.wants(image)
+                pass_over.n_skipped += not wanted
+                self._facts = pass_over.facts(ended=False)
+                if wanted:
+                    yield ExtractedFrame(SampledFrame(index=index, time_s=time_s), image)
+            if pass_over.n_decoded:
+                self._facts = pass_over.facts(ended=True)
 
 
 class FrameExtractor:
@@ -55,6 +134,8 @@ class FrameExtractor:
     ) -> None:
         if frames_per_second <= 0:
             raise InputError(f"frames_per_second must be positive, got {frames_per_second}.")
+        if max_frames is not None and max_frames < 1:
+            raise InputError(f"max_frames must be at least 1, got {max_frames}.")
         if strategy == "face_detected" and has_face is None:
             raise InputError("the face_detected strategy needs has_face, a function that finds faces.")
         self.frames_per_second = frames_per_second
@@ -63,71 +144,138 @@ class FrameExtractor:
         self._has_face = has_face
 
     def extract(self, video_path: str | Path) -> tuple[ExtractedFrame, ...]:
-        """Return the sampled frames in order of time; at least one.
+        """Return the sampled frames in order of time; at least one. All of them are held in memory.
 
         Raises:
             InputError: The file is missing, is no video, or no frame of it can be decoded.
         """
-        frames = tuple(self.frames(video_path))
+        frames = tuple(self.read(video_path))
         if not frames:
             raise InputError(f"{Path(video_path).name} holds no frame that can be used; is it a complete video?")
         return frames
 
     def frames(self, video_path: str | Path) -> Iterator[ExtractedFrame]:
         """Yield sampled frames one by one, so that a long video never sits in memory."""
-        with _open(Path(video_path)) as container:
-            interval_s = self._interval_s(container)
-            due_s = 0.0
-            for index, (time_s, frame) in enumerate(_decoded(container, Path(video_path).name)):
-                if time_s + 1e-6 < due_s:
-                    continue
-                due_s = max(due_s + interval_s, time_s + interval_s / 2)
-                image = _upright_bgr(frame)
-                if self.strategy == "uniform" or (self._has_face is not None and self._has_face(image)):
-                    yield ExtractedFrame(SampledFrame(index=index, time_s=time_s), image)
+        return iter(self.read(video_path))
 
-    def _interval_s(self, container: InputContainer) -> float:
+    def read(self, video_path: str | Path) -> VideoReading:
+        """Return one pass over a video, which also tells what the file was like."""
+        return VideoReading(Path(video_path), Path(video_path).name, self)
+
+    def interval_s(self, duration_s: float | None) -> float:
+        """Return the seconds between two sampled frames of a video of this length."""
         interval_s = 1.0 / self.frames_per_second
-        duration_s = (container.duration or 0) / 1_000_000
         if self.max_frames and duration_s:
             interval_s = max(interval_s, duration_s / self.max_frames)
         return interval_s
 
+    def wants(self, image: Picture) -> bool:
+        """Return whether the strategy takes a frame that is due."""
+        return self.strategy == "uniform" or (self._has_face is not None and self._has_face(image))
 
-def _open(path: Path) -> InputContainer:
+
+def first_frame(data: bytes, *, name: str) -> tuple[VideoFacts, Picture]:
+    """Return what a video in memory is, and its first frame as (H, W, 3) uint8 BGR, upright.
+
+    Raises:
+        InputError: It is no video, or no frame of it can be decoded.
+    """
+    reading = VideoReading(data, name, FrameExtractor())
+    for frame in reading:
+        return reading.facts, frame.image
+    raise InputError(f"{name} holds no frame that can be decoded; is it a complete video?")
+
+
+def picture_at(video_path: str | Path, index: int) -> Picture:
+    """Return the frame with this number in decoding order as (H, W, 3) uint8 BGR, upright.
+
+    Decodes up to it.
+
+    Raises:
+        InputError: The video cannot be decoded that far.
+    """
+    path = Path(video_path)
+    with _open(path, path.name) as container:
+        for number, (_, frame) in enumerate(_Pass(container).decoded(path.name)):
+            if number == index:
+                return _upright_bgr(frame)
+    raise InputError(f"{path.name} has no frame {index}.")
+
+
+class _Pass:
+    """Decodes a container once and counts on the way."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self._stream = container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self._times_s: list[float] = []
+        self._broken = False
+        self.stated_duration_s = container.duration / 1_000_000 if container.duration else None
+        self.size = (self._stream.width, self._stream.height)
+        self.n_decoded = 0
+        self.n_skipped = 0
+        self._last_s = 0.0
+
+    def decoded(self, name: str) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield (time_s, frame); a damaged tail ends the video there, if anything was decoded before."""
+        import av
+
+        first: float | None = None
+        try:
+            for frame in self._container.decode(self._stream):
+                time_s = float(frame.time or 0.0)
+                first = time_s if first is None else first
+                self._last_s = max(0.0, time_s - first)
+                self.n_decoded += 1
+                if len(self._times_s) < _INTERVALS_KEPT:
+                    self._times_s.append(self._last_s)
+                yield self._last_s, frame
+        except av.FFmpegError as error:
+            if first is None:
+                raise InputError(f"{name} is damaged: no frame of it can be decoded.") from error
+            self._broken = True
+        if first is None:
+            raise InputError(f"{name} holds no frame that can be decoded; is it a complete video?")
+
+    def facts(self, *, ended: bool) -> VideoFacts:
+        """Return what was found so far."""
+        intervals = [b - a for a, b in pairwise(self._times_s)]
+        typical_s = sorted(intervals)[len(intervals) // 2] if intervals else 0.0
+        decoded_s = self._last_s + typical_s
+        stated_s = self.stated_duration_s or decoded_s
+        missing = ended and stated_s - decoded_s > max(MISSING_TAIL_S, MISSING_TAIL_SHARE * stated_s)
+        return VideoFacts(
+            width_px=self.size[0],
+            height_px=self.size[1],
+            container=self._container.format.name,
+            stated_duration_s=self.stated_duration_s,
+            decoded_duration_s=decoded_s,
+            n_decoded=self.n_decoded,
+            n_skipped=self.n_skipped,
+            has_sound=bool(self._container.streams.audio),
+            variable_frame_rate=any(abs(i - typical_s) > 0.1 * typical_s + 1e-4 for i in intervals),
+            complete=not (self._broken or missing),
+        )
+
+
+def _open(source: Path | bytes, name: str) -> InputContainer:
     try:
         import av
     except ImportError as error:
         raise MissingDependencyError(
             "Reading videos needs the 'av' package, which is not installed. Install it with: pip install av"
         ) from error
-    if not path.is_file():
-        raise InputError(f"there is no video at {path}.")
+    if isinstance(source, Path) and not source.is_file():
+        raise InputError(f"there is no video at {source}.")
     try:
-        container = av.open(str(path))
+        container = av.open(str(source) if isinstance(source, Path) else io.BytesIO(source), mode="r")
     except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path.name} is not a video that can be opened.") from error
+        raise InputError(f"{name} is not a video that can be opened.") from error
     if not container.streams.video:
         container.close()
-        raise InputError(f"{path.name} has no picture track (sound only).")
+        raise InputError(f"{name} has no picture track (sound only).")
     return container
-
-
-def _decoded(container: InputContainer, name: str) -> Iterator[tuple[float, VideoFrame]]:
-    """Yield (time_s, frame); a damaged tail ends the video there, if anything was decoded before."""
-    import av
-
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    first: float | None = None
-    try:
-        for frame in container.decode(stream):
-            time_s = float(frame.time or 0.0)
-            first = time_s if first is None else first
-            yield max(0.0, time_s - first), frame
-    except av.FFmpegError as error:
-        if first is None:
-            raise InputError(f"{name} is damaged: no frame of it can be decoded.") from error
 
 
 def _upright_bgr(frame: VideoFrame) -> Picture:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -86,36 +86,44 @@ class FaceMatcher:
 
     def score(self, anchor: Face, facts: FaceFacts, *, path: str) -> CandidateResult:
         """Return the result of one candidate: its face most like the anchor, or why there is none."""
-        common = {
-            "path": path,
-            "n_faces": len(facts.faces),
-            "width_px": facts.width_px,
-            "height_px": facts.height_px,
-            "image_sha256": facts.sha256,
-        }
-        width_px, height_px = facts.width_px or 0, facts.height_px or 0
         if not facts.measurable:
-            seen = summarise(facts.faces[0], width_px=width_px, height_px=height_px) if facts.faces else None
-            return CandidateResult(**common, status=facts.status, reason=facts.reason, face=seen)
-        face, embedding = self._most_like(anchor, facts.measurable)
+            return self.unmeasured(facts, path=path, face=facts.faces[0] if facts.faces else None)
+        return self.score_face(anchor, self._most_like(anchor, facts.measurable), facts, path=path)
+
+    def score_face(self, anchor: Face, face: Face, facts: FaceFacts, *, path: str) -> CandidateResult:
+        """Return the result of one measurable face of a candidate."""
+        width_px, height_px = facts.width_px or 0, facts.height_px or 0
+        embedding = self.compare(_vector(anchor), _vector(face))
         geometric = None
         if self.geometric is not None:
             fraction = size_fraction(face.box, width_px, height_px)
             geometric = self.geometric.compare(anchor, face, size_fraction=fraction)
-        vector = face.embedding.tolist() if face.embedding is not None else None
         return CandidateResult(
-            **common,
+            **_frame_of(facts, path),
             status=MeasurementStatus.MEASURED,
             composite_score=self.composite.score(embedding, geometric),
             embedding=embedding,
             geometric=geometric,
             face=summarise(face, width_px=width_px, height_px=height_px),
-            embedding_vector=tuple(vector) if vector is not None else None,
+            embedding_vector=tuple(_vector(face).tolist()),
         )
 
-    def _most_like(self, anchor: Face, faces: Sequence[Face]) -> tuple[Face, EmbeddingScore]:
-        scored = [(face, self.compare(_vector(anchor), _vector(face))) for face in faces]
-        return max(scored, key=lambda pair: _likeness(pair[1]))
+    def unmeasured(self, facts: FaceFacts, *, path: str, face: Face | None, reason: str = "") -> CandidateResult:
+        """Return the result of a candidate that has no number.
+
+        Args:
+            facts: What was found in it.
+            path: Where it is.
+            face: The face that cannot be measured, if there is one.
+            reason: Why there is no face, if measurable ones are there that are not the person's.
+        """
+        status = face.status if face is not None else MeasurementStatus.NO_FACE if reason else facts.status
+        seen = summarise(face, width_px=facts.width_px or 0, height_px=facts.height_px or 0) if face else None
+        why = reason or (face.reason if face is not None else facts.reason)
+        return CandidateResult(**_frame_of(facts, path), status=status, reason=why, face=seen)
+
+    def _most_like(self, anchor: Face, faces: Sequence[Face]) -> Face:
+        return max(faces, key=lambda face: _likeness(self.compare(_vector(anchor), _vector(face))))
 
     def _remembered(self, data: bytes, name: str) -> FaceFacts:
         sha256 = content_hash(data)
@@ -129,6 +137,16 @@ class FaceMatcher:
             while len(self._anchors) > ANCHORS_KEPT:
                 self._anchors.popitem(last=False)
         return facts
+
+
+def _frame_of(facts: FaceFacts, path: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "n_faces": len(facts.faces),
+        "width_px": facts.width_px,
+        "height_px": facts.height_px,
+        "image_sha256": facts.sha256,
+    }
 
 
 def summarise(face: Face, *, width_px: int, height_px: int) -> FaceSummary:

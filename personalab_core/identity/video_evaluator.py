@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from statistics import fmean, pstdev, pvariance
 from typing import Protocol
 
+from personalab_core.errors import InputError
+from personalab_core.identity.evaluator import IdentityEvaluator
+from personalab_core.identity.facts import Array, Face, FaceFacts
 from personalab_core.identity.frame_extractor import ExtractedFrame, FrameExtractor
 from personalab_core.identity.matching import FaceMatcher
-from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, GeometricScore
-from personalab_core.schemas.video import (
-    EmbeddingTemporalStats,
-    FrameResult,
-    GeometricTemporalStats,
-    SampledFrame,
-    VideoIdentityResult,
-)
+from personalab_core.identity.person_tracker import PersonTracker
+from personalab_core.identity.temporal import DEFAULT_BELOW_THRESHOLD, summarise_frames
+from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, MeasurementStatus
+from personalab_core.schemas.video import FrameResult, VideoIdentityResult
+
+ONLY_SOMEBODY_ELSE = "only another person's face is seen"
 
 
 class MatchingEvaluator(Protocol):
@@ -39,89 +39,103 @@ class VideoIdentityEvaluator:
 
     A frame without a usable face counts as uncovered and stays in the result with its
     reason. The statistics are informational: the policy decides on the mean composite score.
+
+    Args:
+        evaluator: Measures one frame; one that cannot look at pictures in memory (the stub)
+            leaves every frame unmeasured.
+        frame_extractor: Samples frames; 5 a second by default.
     """
 
-    def __init__(self, evaluator: MatchingEvaluator, frame_extractor: FrameExtractor | None = None) -> None:
+    def __init__(
+        self, evaluator: MatchingEvaluator | IdentityEvaluator, frame_extractor: FrameExtractor | None = None
+    ) -> None:
         self.evaluator = evaluator
         self.frame_extractor = frame_extractor or FrameExtractor()
 
-    def evaluate(self, anchor_path: str | Path, video_path: str | Path) -> VideoIdentityResult:
-        """Return the identity of the video's sampled frames against the anchor.
+    @property
+    def info(self) -> EvaluatorInfo:
+        """Which instrument measures the frames."""
+        return self.evaluator.info
+
+    def evaluate(
+        self,
+        anchor_path: str | Path,
+        video_path: str | Path,
+        *,
+        below_threshold: float = DEFAULT_BELOW_THRESHOLD,
+    ) -> VideoIdentityResult:
+        """Return the identity of the video's sampled frames against the anchor; frame by frame in memory.
+
+        Args:
+            anchor_path: Picture of the persona.
+            video_path: The video.
+            below_threshold: Composite score that low stretches are counted from.
 
         Raises:
             AnchorMissingError: There is no anchor file.
             InputError: The anchor has no measurable face, or the video cannot be decoded.
         """
-        return self.evaluate_frames(anchor_path, self.frame_extractor.extract(video_path), video_path=video_path)
+        reading = self.frame_extractor.read(video_path)
+        results = [result for _, result in self.look(anchor_path, reading)]
+        return summarise_frames(
+            results,
+            anchor_path=str(anchor_path),
+            video_path=str(video_path),
+            evaluator=self.info,
+            below_threshold=below_threshold,
+            n_skipped=reading.facts.n_skipped,
+        )
 
     def evaluate_frames(
         self, anchor_path: str | Path, frames: Iterable[ExtractedFrame], *, video_path: str | Path
     ) -> VideoIdentityResult:
         """Return the same for frames that were extracted already, so that nothing decodes twice."""
-        matcher = self.evaluator.matcher
-        anchor = matcher.anchor_facts(anchor_path).measurable[0]
-        results = tuple(
-            FrameResult(
-                frame=frame.position,
-                result=matcher.score(anchor, matcher.analyser.analyse(frame.image), path=str(video_path)),
-            )
-            for frame in frames
-        )
         return summarise_frames(
-            results, anchor_path=str(anchor_path), video_path=str(video_path), evaluator=self.evaluator.info
+            [result for _, result in self.look(anchor_path, frames)],
+            anchor_path=str(anchor_path),
+            video_path=str(video_path),
+            evaluator=self.info,
         )
 
+    def look(
+        self, anchor_path: str | Path, frames: Iterable[ExtractedFrame]
+    ) -> Iterator[tuple[ExtractedFrame, FrameResult]]:
+        """Yield each frame with its measurement, so that others can use the same look at it.
 
-def summarise_frames(
-    frames: Sequence[FrameResult], *, anchor_path: str, video_path: str, evaluator: EvaluatorInfo
-) -> VideoIdentityResult:
-    """Return coverage and temporal statistics of frames in order of time."""
-    measured = [f for f in frames if f.result.composite_score is not None]
-    scores = [f.result.composite_score or 0.0 for f in measured]
-    return VideoIdentityResult(
-        anchor_path=anchor_path,
-        video_path=video_path,
-        evaluator=evaluator,
-        frames=tuple(frames),
-        coverage=len(measured) / len(frames) if frames else 0.0,
-        shortest_missable_event_s=_longest_gap_s([f.frame for f in frames]),
-        embedding_stats=embedding_stats([f.result for f in measured]),
-        geometric_stats=geometric_stats([f.result.geometric for f in measured if f.result.geometric]),
-        mean_composite_score=fmean(scores) if scores else None,
-        std_composite_score=pstdev(scores) if scores else None,
-        worst_frame=min(measured, key=lambda f: f.result.composite_score or 0.0).frame if measured else None,
-    )
-
-
-def embedding_stats(results: Sequence[CandidateResult]) -> EmbeddingTemporalStats | None:
-    """Return mean, population standard deviation and minimum of the cosine similarities."""
-    cosines = [r.embedding.cosine_similarity for r in results if r.embedding is not None]
-    if not cosines:
-        return None
-    return EmbeddingTemporalStats(
-        mean_cosine=fmean(cosines), std_cosine=pstdev(cosines), min_cosine=min(cosines), n_frames=len(cosines)
-    )
+        Raises:
+            AnchorMissingError: There is no anchor file.
+            InputError: The anchor has no measurable face.
+        """
+        matcher = getattr(self.evaluator, "matcher", None)
+        if not isinstance(matcher, FaceMatcher):
+            yield from ((frame, _not_looked_at(frame)) for frame in frames)
+            return
+        anchor = matcher.anchor_facts(anchor_path).measurable[0]
+        tracker = PersonTracker(partial(matcher.compare, _vector(anchor)))
+        for frame in frames:
+            facts = matcher.analyser.analyse(frame.image)
+            chosen = tracker.choose(facts.faces, frame.position.time_s)
+            result = _result(matcher, anchor, facts, chosen)
+            yield frame, FrameResult(frame=frame.position, result=result)
 
 
-def geometric_stats(scores: Sequence[GeometricScore]) -> GeometricTemporalStats | None:
-    """Return the population variance over frames of each ratio's deviation from the anchor.
-
-    Only ratios that every frame has are compared (a frame may have fallen back to 5 points).
-    """
-    if not scores:
-        return None
-    deltas = [{r.name: r.candidate - r.anchor for r in score.ratios} for score in scores]
-    shared = [name for name in deltas[0] if all(name in d for d in deltas)]
-    if not shared:
-        return None
-    variances = {name: pvariance([d[name] for d in deltas]) for name in shared}
-    return GeometricTemporalStats(
-        ratio_variances=variances,
-        mean_ratio_variance=fmean(variances.values()),
-        max_ratio_variance=max(variances.values()),
-        n_frames=len(scores),
-    )
+def _not_looked_at(frame: ExtractedFrame) -> FrameResult:
+    reason = "this evaluator cannot look at frames"
+    result = CandidateResult(path="", status=MeasurementStatus.NOT_MEASURED, reason=reason)
+    return FrameResult(frame=frame.position, result=result)
 
 
-def _longest_gap_s(frames: Sequence[SampledFrame]) -> float | None:
-    return max((b.time_s - a.time_s for a, b in pairwise(frames)), default=None)
+def _result(matcher: FaceMatcher, anchor: Face, facts: FaceFacts, chosen: Face | None) -> CandidateResult:
+    """Return the frame's result; its path stays empty, the video's is said once for all frames."""
+    if chosen is not None and chosen.embedding is not None:
+        return matcher.score_face(anchor, chosen, facts, path="")
+    if chosen is None and facts.measurable:
+        return matcher.unmeasured(facts, path="", face=None, reason=ONLY_SOMEBODY_ELSE)
+    seen = chosen or (facts.faces[0] if facts.faces else None)
+    return matcher.unmeasured(facts, path="", face=seen)
+
+
+def _vector(face: Face) -> Array:
+    if face.embedding is None:
+        raise InputError("a face without an embedding cannot be compared.")
+    return face.embedding

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from personalab_core.errors import CallCancelledError, PersonalabError, UnreadableImageError
-from personalab_core.generation import GenerationRequest, GenerationResponse, ImageGenerator, TransportResult
+from personalab_core.errors import CallCancelledError, InputError, PersonalabError
+from personalab_core.generation import GenerationRequest, GenerationResponse, TransportResult
 from personalab_core.generation.transport import RetryNotice
 from personalab_core.observability import StoredPicture
-from personalab_core.orchestration.attempt_record import Asset, AttemptFacts, build_record, relative_posix
+from personalab_core.orchestration.attempt_record import Asset, AttemptFacts, build_record
 from personalab_core.orchestration.events import (
     AssetFinished,
     AttemptFinished,
@@ -23,6 +23,7 @@ from personalab_core.orchestration.events import (
     PictureStored,
     TransportRetried,
 )
+from personalab_core.orchestration.keeper import Keeper, Kept, relative_posix
 from personalab_core.orchestration.loop import (
     AttemptLoop,
     AttemptPolicy,
@@ -47,7 +48,7 @@ class Surroundings:
     """What every run over an asset uses, handed in once.
 
     Attributes:
-        image_generator: Stores pictures (the drivers call the provider through it).
+        keeper: Stores what the provider sends.
         policy: Decides.
         recorder: Writes finished attempts.
         output_dir: The workspace's output folder.
@@ -56,7 +57,7 @@ class Surroundings:
         on_event: Told what happens.
     """
 
-    image_generator: ImageGenerator
+    keeper: Keeper
     policy: AttemptPolicy
     recorder: AttemptRecorder
     output_dir: Path
@@ -91,6 +92,11 @@ class AssetRun:
     def anchor_path(self) -> str:
         """The picture to measure against."""
         return str(self._asset.anchor.path)
+
+    @property
+    def kept(self) -> Kept | None:
+        """What is stored of the attempt under way."""
+        return self._facts.kept
 
     def cancel(self) -> None:
         """Do not begin the next attempt."""
@@ -130,9 +136,19 @@ class AssetRun:
         elif call.value is not None:
             self._loop.generated(self._store(call.value))
 
-    def measured(self, result: EvaluationResult, *, measure_s: float, stop: bool = False) -> None:
-        """Take the measurement of this attempt's picture."""
+    def measured(
+        self, result: EvaluationResult, *, measure_s: float, stop: bool = False, kept: Kept | None = None
+    ) -> None:
+        """Take the measurement of what this attempt brought.
+
+        Args:
+            result: Its one candidate is judged.
+            measure_s: Wall-clock seconds.
+            stop: A person has cancelled: no other attempt is begun.
+            kept: What is stored of it now, if measuring has added to it.
+        """
         self._facts.measure_s = measure_s
+        self._facts.kept = kept or self._facts.kept
         self._facts.evaluator = result.evaluator
         if stop:
             self._loop.request_stop()
@@ -205,17 +221,15 @@ class AssetRun:
         name = self._asset.attempt_id(self._attempt)
         started = self._around.timer()
         try:
-            picture = self._around.image_generator.store(
-                response.data, folder=self._around.output_dir / self._asset.persona / "images", name=name
-            )
-        except UnreadableImageError:
-            self._facts.image_sha256 = hashlib.sha256(response.data).hexdigest()
-            reason = "what the provider sent is not a picture that can be decoded"
+            kept = self._around.keeper.keep(response.data, persona=self._asset.persona, name=name)
+        except InputError:
+            self._facts.broken_sha256 = hashlib.sha256(response.data).hexdigest()
+            reason = f"what the provider sent is not {self._around.keeper.what} that can be decoded"
             return BrokenPicture(CandidateResult(path=name, status=MeasurementStatus.UNREADABLE, reason=reason))
-        self._facts.picture, self._facts.image_sha256 = picture, picture.sha256
+        self._facts.kept = kept
         self._facts.store_s = self._around.timer() - started
-        self._announce(picture)
-        return PictureMade(str(picture.path))
+        self._announce(kept.picture)
+        return PictureMade(str(kept.path))
 
     def _announce(self, picture: StoredPicture) -> None:
         asset, root = self._asset, self._around.output_dir

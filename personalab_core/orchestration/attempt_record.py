@@ -8,7 +8,7 @@ from pathlib import Path
 
 from personalab_core.errors import LLMError, ProviderTimeoutError
 from personalab_core.generation import GenerationResponse, ReferencePicture, TransportResult
-from personalab_core.observability import StoredPicture
+from personalab_core.orchestration.keeper import Kept, relative_posix
 from personalab_core.orchestration.loop import AttemptPolicy, Record
 from personalab_core.schemas import (
     AttemptRecord,
@@ -20,11 +20,12 @@ from personalab_core.schemas import (
     Scores,
     Timings,
 )
+from personalab_core.schemas.records import AssetType
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What is asked for: one picture of one persona.
+    """What is asked for: one picture or video of one persona.
 
     Attributes:
         persona: Id of the persona.
@@ -36,6 +37,7 @@ class Asset:
         framing: Requested framing, if one was requested.
         anchor: The picture that every attempt is conditioned on.
         context: Provider, model, profile and configuration; its seed is filled in per attempt.
+        asset_type: Picture or video.
     """
 
     persona: str
@@ -46,6 +48,7 @@ class Asset:
     framing: Framing | None
     anchor: ReferencePicture
     context: GenerationContext
+    asset_type: AssetType = "image"
 
     def attempt_id(self, attempt: int) -> str:
         """Return the id of an attempt, which is also the stem of its picture's file name."""
@@ -57,12 +60,13 @@ class AttemptFacts:
     """What the steps of the attempt under way have found out so far.
 
     ``call_broken_off`` says that this process stopped waiting for the provider, which may
-    have carried out the call, and may charge for it.
+    have carried out the call, and may charge for it. ``broken_sha256`` is of what came if it
+    could not be decoded.
     """
 
     call: TransportResult[GenerationResponse] | None = None
-    picture: StoredPicture | None = None
-    image_sha256: str | None = None
+    kept: Kept | None = None
+    broken_sha256: str | None = None
     evaluator: EvaluatorInfo | None = None
     store_s: float | None = None
     measure_s: float | None = None
@@ -98,12 +102,13 @@ def build_record(
 ) -> AttemptRecord:
     """Return the record of a finished attempt, not yet written."""
     request, response, candidate = closed.request, facts.response, closed.candidate
-    picture = facts.picture
+    picture = facts.kept.picture if facts.kept else None
     return AttemptRecord(
         timestamp=timestamp,
         attempt_id=asset.attempt_id(request.attempt),
         asset_id=asset.asset_id,
         persona=asset.persona,
+        asset_type=asset.asset_type,
         attempt=request.attempt,
         max_attempts=policy.max_attempts,
         final=closed.outcome is not None,
@@ -121,7 +126,7 @@ def build_record(
         anchor_path=asset.anchor.relative_path,
         anchor_sha256=asset.anchor.sha256,
         image_path=relative_posix(picture.path, output_dir) if picture else None,
-        image_sha256=facts.image_sha256,
+        image_sha256=picture.sha256 if picture else facts.broken_sha256,
         thumbnail_path=relative_posix(picture.thumbnail_path, output_dir) if picture else None,
         status=candidate.status if candidate else None,
         scores=_scores(candidate),
@@ -130,6 +135,7 @@ def build_record(
         sentence=closed.verdict.sentence,
         evaluator=facts.evaluator,
         measurement=candidate,
+        video=facts.kept.video if facts.kept else None,
         accept_threshold=policy.accept_threshold,
         retry_threshold=policy.retry_threshold,
         policy_mode=policy.mode,
@@ -166,8 +172,3 @@ def _request_id(facts: AttemptFacts) -> str | None:
     if facts.response is not None:
         return facts.response.request_id
     return facts.error.request_id if facts.error else None
-
-
-def relative_posix(path: Path, root: Path) -> str:
-    """Return ``path`` as records keep it: relative to the output folder, POSIX separators."""
-    return path.relative_to(root).as_posix()

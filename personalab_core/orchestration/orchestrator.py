@@ -14,6 +14,7 @@ from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetr
 from personalab_core.identity import IdentityEvaluator
 from personalab_core.orchestration.asset_run import AssetRun
 from personalab_core.orchestration.events import OnEvent
+from personalab_core.orchestration.keeper import PictureKeeper
 from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure, PatchSource
 from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
 from personalab_core.orchestration.registry import RegistryWriter
@@ -68,7 +69,7 @@ class GenerationOrchestrator:
         self._transport_retry = transport_retry or image_generator.transport_retry
         self._timer = timer
         self._workbench = Workbench(
-            image_generator=image_generator,
+            keeper=PictureKeeper(image_generator, Path(output_dir)),
             policy=policy,
             patches=patches or load_patch_catalogue(load_config()),
             recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),

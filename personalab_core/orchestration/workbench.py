@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from personalab_core.errors import InputError
-from personalab_core.generation import ImageGenerator, ReferencePicture, load_anchor
+from personalab_core.generation import ReferencePicture, load_anchor
 from personalab_core.orchestration.asset_run import AssetRun, Surroundings
 from personalab_core.orchestration.attempt_record import Asset
 from personalab_core.orchestration.events import Event, OnEvent
+from personalab_core.orchestration.keeper import Keeper
 from personalab_core.orchestration.loop import AttemptLoop, AttemptPolicy, PatchSource
 from personalab_core.orchestration.recorder import AttemptRecorder
 from personalab_core.prompts import BuiltPrompt, PromptBuilder
-from personalab_core.schemas import GenerationContext, ImagePrompt, PromptPatch, check_slug
+from personalab_core.schemas import GenerationContext, ImagePrompt, PromptPatch, VideoPrompt, check_slug
 
 _ASSET_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
@@ -48,11 +49,11 @@ class Chance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetRequest:
-    """One picture that is wanted.
+    """One picture or video that is wanted.
 
     Attributes:
         persona: Id of the persona.
-        image_prompt: What the picture shows.
+        image_prompt: What the picture shows; a video prompt asks for a video.
         scenario_template: Prompt template; empty or ``None`` means the built-in one.
         seed: Where the attempts' seeds come from; drawn if ``None``.
         asset_id: Name for the asset; made from time and chance if ``None``.
@@ -62,7 +63,7 @@ class AssetRequest:
     """
 
     persona: str
-    image_prompt: ImagePrompt
+    image_prompt: ImagePrompt | VideoPrompt
     scenario_template: Mapping[str, Any] | None = None
     seed: int | None = None
     asset_id: str | None = None
@@ -75,7 +76,7 @@ class AssetRequest:
 class Workbench:
     """The parts that every asset of one orchestrator or runner shares."""
 
-    image_generator: ImageGenerator
+    keeper: Keeper
     policy: AttemptPolicy
     patches: PatchSource
     recorder: AttemptRecorder
@@ -112,7 +113,7 @@ class Workbench:
             others_expected=request.image_prompt.other_people,
         )
         surroundings = Surroundings(
-            image_generator=self.image_generator,
+            keeper=self.keeper,
             policy=self.policy,
             recorder=self.recorder,
             output_dir=self.output_dir,
@@ -140,4 +141,5 @@ class Workbench:
             framing=request.image_prompt.framing,
             anchor=anchor,
             context=self.context.model_copy(update={k: v for k, v in own.items() if v is not None}),
+            asset_type="video" if isinstance(request.image_prompt, VideoPrompt) else "image",
         )

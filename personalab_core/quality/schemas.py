@@ -13,17 +13,26 @@ Degradation = Literal["none", "textural", "illumination", "both"]
 
 
 class FrameSharpness(Contract):
-    """Sharpness of one frame: its Laplacian variance, and that over the anchor's."""
+    """Sharpness of one frame: its Laplacian variance, and that over the anchor's.
+
+    ``face_sharpness_ratio`` compares the face regions alone, both at one size: a sharp
+    background cannot hide a soft face. ``None`` where no face was seen; no limit of it is
+    calibrated. ``duplicate`` says that the frame shows nothing new against the one before.
+    """
 
     laplacian_variance: float = Field(ge=0)
     sharpness_ratio: float = Field(ge=0)
     sharp_enough: bool
+    face_sharpness_ratio: float | None = None
+    duplicate: bool = False
 
 
 class VideoQualityResult(Contract):
     """Sharpness and steadiness of light over the sampled frames. Advisory only.
 
-    ``max_histogram_distance`` and ``mean_histogram_distance`` are ``None`` for fewer than two frames.
+    ``max_histogram_distance`` and ``mean_histogram_distance`` are ``None`` for fewer than two
+    frames, ``mean_face_sharpness_ratio`` where no face was seen. ``longest_frozen_s`` is the
+    longest time over which sampled frames show nothing new.
     """
 
     frames: tuple[FrameSharpness, ...] = Field(min_length=1)
@@ -35,6 +44,9 @@ class VideoQualityResult(Contract):
     mean_histogram_distance: float | None
     max_histogram_distance: float | None
     illumination_ok: bool
+    mean_face_sharpness_ratio: float | None = None
+    n_duplicate_frames: int = Field(default=0, ge=0)
+    longest_frozen_s: float = Field(default=0.0, ge=0)
 
     @property
     def degradation(self) -> Degradation:

@@ -31,6 +31,7 @@ from personalab_core.orchestration import (
     Workbench,
 )
 from personalab_core.orchestration.asset_run import AssetRun
+from personalab_core.orchestration.keeper import PictureKeeper
 from personalab_core.orchestration.loop import Done, Generate, Measure
 from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
 from personalab_core.orchestration.workbench import ignore_event, utc_now
@@ -136,7 +137,7 @@ class AsyncRunner:
         self._max_concurrent_jobs = max_concurrent_jobs
         self._timer = timer
         self._workbench = Workbench(
-            image_generator=image_generator,
+            keeper=PictureKeeper(image_generator, Path(output_dir)),
             policy=policy,
             patches=patches or load_patch_catalogue(load_config()),
             recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),

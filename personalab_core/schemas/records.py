@@ -15,8 +15,12 @@ from personalab_core.schemas.contract import Contract
 from personalab_core.schemas.decisions import AssetOutcome, Decision, PromptPatch, Reason
 from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, FaceSummary, FrameSize, MeasurementStatus
 from personalab_core.schemas.prompts import Framing
+from personalab_core.schemas.video import VideoAttempt
 
 SCHEMA_VERSION = 1
+
+AssetType = Literal["image", "video"]
+"""Kept apart in statistics: scores of videos are lower than those of pictures."""
 
 
 class Record(Contract):
@@ -60,6 +64,8 @@ class GenerationContext(Contract):
     seed: int | None = None
     """Handed to the provider if it takes one."""
     aspect_ratio: str | None = None
+    resolution: str | None = None
+    """Of videos, such as ``720p``."""
     config_hash: str
     package_version: str
     job_id: str | None = None
@@ -80,6 +86,7 @@ class AttemptRecord(Record):
     attempt_id: str
     asset_id: str
     persona: str
+    asset_type: AssetType = "image"
     attempt: int = Field(ge=1)
     max_attempts: int = Field(ge=1)
     final: bool
@@ -99,7 +106,10 @@ class AttemptRecord(Record):
     """Relative to the references folder, POSIX separators."""
     anchor_sha256: str | None = None
     image_path: str | None = None
-    """Relative to the workspace output folder, POSIX separators; ``None`` if no image came."""
+    """Relative to the workspace output folder, POSIX separators; ``None`` if no image came.
+
+    Of a video, this is the poster; ``scores`` are means over its frames, and ``measurement`` is that
+    of the poster's frame with these means."""
     image_sha256: str | None = None
     thumbnail_path: str | None = None
     status: MeasurementStatus | None = None
@@ -110,6 +120,8 @@ class AttemptRecord(Record):
     sentence: str
     evaluator: EvaluatorInfo | None = None
     measurement: CandidateResult | None = None
+    video: VideoAttempt | None = None
+    """The video itself and what was measured of it; ``None`` for pictures."""
     embedding_row: int | None = None
     """Row in the persona's embedding file of this evaluator and pack."""
     accept_threshold: float | None = None
@@ -129,6 +141,7 @@ class DriftRecord(Record):
     kind: Literal["drift"] = "drift"
     persona: str
     attempt_id: str
+    asset_type: AssetType = "image"
     composite_score: float
     embedding_similarity: float
     geometric_error: float | None
@@ -183,9 +196,12 @@ class RegistryRecord(Record):
     persona: str
     asset_id: str
     attempt_id: str
+    asset_type: AssetType = "image"
     image_path: str
     image_sha256: str
     thumbnail_path: str | None = None
+    video_path: str | None = None
+    video_sha256: str | None = None
     composite_score: float | None
     attempts: int
     simulated: bool

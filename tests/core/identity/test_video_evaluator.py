@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from personalab_core.identity.video_evaluator import geometric_stats, summarise_frames
+from personalab_core.identity.temporal import geometric_stats, summarise_frames
 from personalab_core.schemas import (
     CandidateResult,
     EmbeddingScore,
