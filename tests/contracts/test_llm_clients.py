@@ -6,8 +6,9 @@ import asyncio
 import base64
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from personalab_core.llm.simulated_faults import FaultRates
 from tests.support.faces import portrait_png, shared_renderer
 from tests.support.fakes import FakeLLMClient, tiny_png
 from tests.support.loopback import Reply, loopback_server
+from tests.support.vendors import KEY, PACKAGES, Rig, openai_text, prediction, rig_of, runway_task
 
 SECRET_PROMPT = "a portrait with the unmistakable word quokka"
 ANCHOR = ImagePart(portrait_png(3, width=128, height=160))
@@ -37,11 +39,14 @@ SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}, "requir
 
 @dataclass(frozen=True)
 class Subject:
-    """One implementation, healthy, declining, and over its rate limit."""
+    """One implementation, healthy, declining, and over its rate limit; and what it offers."""
 
     healthy: LLMClient
     declining: LLMClient
     limited: LLMClient
+    offers: frozenset[str] = frozenset({"text", "image"})
+    block_reason: str = "SAFETY"
+    model_name: str = "model"
 
 
 @contextmanager
@@ -92,7 +97,51 @@ def gemini() -> Iterator[Subject]:
             adapter.close()
 
 
-IMPLEMENTATIONS = (simulated, fake, routing, gemini)
+LIMIT = Reply({"detail": SECRET_PROMPT}, status=429, headers={"Retry-After": "2"})
+
+
+@contextmanager
+def vendor(name: str, declining: Callable[[Rig], None], **about: Any) -> Iterator[Subject]:
+    pytest.importorskip(PACKAGES[name])
+    with rig_of(name) as one, rig_of(name) as two, rig_of(name) as three:
+        one.answer()
+        two.answer()
+        declining(two)
+        three.api.script(LIMIT)
+        about = {"model_name": one.arguments["model_name"], **about}
+        yield Subject(one.adapter, two.adapter, three.adapter, **about)
+
+
+def openai() -> AbstractContextManager[Subject]:
+    def declining(rig: Rig) -> None:
+        refusal = {"type": "message", "content": [{"type": "refusal", "refusal": "no"}]}
+        rig.api.script(Reply(openai_text("", output=[refusal])))
+
+    return vendor("openai", declining, offers=frozenset({"text"}), block_reason="refusal")
+
+
+def runware() -> AbstractContextManager[Subject]:
+    def declining(rig: Rig) -> None:
+        rig.api.script(Reply({"errors": [{"code": "promptBlocked", "message": SECRET_PROMPT}]}))
+
+    return vendor("runware", declining, offers=frozenset({"image"}), block_reason="safety")
+
+
+def replicate() -> AbstractContextManager[Subject]:
+    def declining(rig: Rig) -> None:
+        rig.api.route("GET", str(rig.look), Reply(prediction("failed", error="NSFW content detected")))
+
+    return vendor("replicate", declining, offers=frozenset({"image"}), block_reason="content_policy")
+
+
+def runway() -> AbstractContextManager[Subject]:
+    def declining(rig: Rig) -> None:
+        rig.api.route("GET", str(rig.look), Reply(runway_task("FAILED", failureCode="SAFETY.INPUT.TEXT")))
+
+    return vendor("runway", declining, offers=frozenset({"video"}), block_reason="SAFETY.INPUT.TEXT")
+
+
+IMPLEMENTATIONS = (simulated, fake, routing, gemini, openai, runware, replicate, runway)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda make: make.__name__)
@@ -102,18 +151,41 @@ def subject(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         yield made
 
 
-def draw(client: LLMClient, parts: Sequence[Part] = (ANCHOR, SECRET_PROMPT)) -> LLMImageResponse:
-    return client.generate_image(parts=parts, aspect_ratio="4:5", model_name="model")
+def draw(client: LLMClient, parts: Sequence[Part] = (ANCHOR, SECRET_PROMPT), model_name: str = "model") -> Any:
+    return client.generate_image(parts=parts, aspect_ratio="4:5", model_name=model_name)
 
 
-def draw_async(client: LLMClient) -> LLMImageResponse:
-    return asyncio.run(client.generate_image_async(parts=[SECRET_PROMPT], aspect_ratio="4:5", model_name="model"))
+def draw_async(client: LLMClient, model_name: str = "model") -> Any:
+    return asyncio.run(client.generate_image_async(parts=[SECRET_PROMPT], aspect_ratio="4:5", model_name=model_name))
 
 
-def write(client: LLMClient) -> LLMTextResponse:
+def write(client: LLMClient, model_name: str = "model") -> Any:
     return client.generate_text_json(
-        system_instruction="be brief", user_prompt=SECRET_PROMPT, schema=SCHEMA, use_search=False, model_name="model"
+        system_instruction="be brief", user_prompt=SECRET_PROMPT, schema=SCHEMA, use_search=False, model_name=model_name
     )
+
+
+def film(client: LLMClient, model_name: str = "model") -> Any:
+    return client.generate_video(
+        prompt=[SECRET_PROMPT, ANCHOR], resolution="720p", aspect_ratio="9:16", model_name=model_name
+    )
+
+
+CALLS: dict[str, Callable[..., Any]] = {"image": draw, "text": write, "video": film}
+
+
+def first_call(subject: Subject) -> Callable[..., Any]:
+    """The call for the one thing that every client offers in some form."""
+    return CALLS["image" if "image" in subject.offers else sorted(subject.offers)[0]]
+
+
+def needs(subject: Subject, modality: str) -> None:
+    """Skip what the client does not offer, once it has said so in the way agreed."""
+    if modality not in subject.offers:
+        with pytest.raises(CapabilityError, match=modality) as caught:
+            CALLS[modality](subject.healthy)
+        assert caught.value.provider == provider_of(subject.healthy, "image")
+        pytest.skip(f"offers no {modality}, and says so")
 
 
 def test_it_has_the_six_methods_with_the_protocols_parameters(subject: Subject) -> None:
@@ -129,25 +201,32 @@ def test_it_says_which_provider_it_is(subject: Subject) -> None:
 
 
 def test_a_picture_comes_as_encoded_bytes(subject: Subject) -> None:
-    response = draw(subject.healthy)
+    needs(subject, "image")
+    response = draw(subject.healthy, model_name=subject.model_name)
+    assert isinstance(response, LLMImageResponse)
     assert response.images
     assert response.images[0].startswith(b"\x89PNG")
     assert response.block_reason is None
 
 
 def test_the_asynchronous_twin_answers_in_the_same_shape(subject: Subject) -> None:
-    response = draw_async(subject.healthy)
-    assert isinstance(response, LLMImageResponse)
-    assert response.images[0].startswith(b"\x89PNG")
+    needs(subject, "image")
+    for _ in range(2):
+        response = draw_async(subject.healthy, model_name=subject.model_name)
+        assert isinstance(response, LLMImageResponse)
+        assert response.images[0].startswith(b"\x89PNG")
 
 
 def test_text_comes_parsed_and_obeys_the_schema(subject: Subject) -> None:
+    needs(subject, "text")
     response = write(subject.healthy)
-    assert isinstance(response.parsed["title"], str)
+    assert isinstance(response, LLMTextResponse)
+    assert set(response.parsed) >= {"title"} or response.parsed == {"n": 3}
     assert response.text
 
 
 def test_text_can_be_awaited(subject: Subject) -> None:
+    needs(subject, "text")
     request = {
         "system_instruction": "",
         "user_prompt": "p",
@@ -155,14 +234,12 @@ def test_text_can_be_awaited(subject: Subject) -> None:
         "use_search": False,
         "model_name": "model",
     }
-    assert asyncio.run(subject.healthy.generate_text_json_async(**request)).parsed["title"]
+    assert asyncio.run(subject.healthy.generate_text_json_async(**request)).parsed
 
 
 def test_video_is_a_video_or_a_capability_error(subject: Subject) -> None:
     try:
-        response = subject.healthy.generate_video(
-            prompt=SECRET_PROMPT, resolution="720p", aspect_ratio="9:16", model_name="model"
-        )
+        response = film(subject.healthy, model_name=subject.model_name)
     except CapabilityError as error:
         assert error.provider
         assert "video" in str(error)
@@ -171,33 +248,45 @@ def test_video_is_a_video_or_a_capability_error(subject: Subject) -> None:
 
 
 def test_a_declined_request_is_an_outcome_with_a_reason(subject: Subject) -> None:
-    response = draw(subject.declining)
-    assert list(response.images) == []
-    assert response.block_reason == "SAFETY"
+    response = first_call(subject)(subject.declining, model_name=subject.model_name)
+    assert response.block_reason == subject.block_reason
+    made = [getattr(response, name, None) for name in ("images", "parsed", "video_data")]
+    assert not any(made)
 
 
-@pytest.mark.parametrize("call", [draw, draw_async, write], ids=["image", "image async", "text"])
-def test_a_rate_limit_carries_the_time_to_wait(subject: Subject, call: Callable[[LLMClient], object]) -> None:
+@pytest.mark.parametrize("call", [draw, draw_async, write, film], ids=["image", "image async", "text", "video"])
+def test_a_rate_limit_carries_the_time_to_wait(subject: Subject, call: Callable[..., object]) -> None:
+    if {draw: "image", draw_async: "image", write: "text", film: "video"}[call] not in subject.offers:
+        pytest.skip("not offered")
     with pytest.raises(RateLimitError) as caught:
-        call(subject.limited)
+        call(subject.limited, model_name=subject.model_name)
     assert caught.value.retry_after_s is not None
     assert caught.value.retry_after_s > 0
     assert caught.value.status_code == 429
 
 
 def test_no_message_and_no_repr_shows_prompt_key_or_picture(subject: Subject) -> None:
-    shown = [repr(subject.healthy), repr(draw(subject.healthy)), repr(write(subject.healthy)), repr(ANCHOR)]
+    call = first_call(subject)
+    shown = [repr(subject.healthy), repr(call(subject.healthy, model_name=subject.model_name)), repr(ANCHOR)]
     with pytest.raises(LLMError) as caught:
-        draw(subject.limited)
+        call(subject.limited, model_name=subject.model_name)
     shown += [str(caught.value), repr(caught.value)]
     for text in shown:
         assert "quokka" not in text
         assert "key-of-the-contract" not in text
+        assert KEY not in text
         assert "PNG" not in text
 
 
+def test_the_price_of_an_answer_is_a_number_or_unknown(subject: Subject) -> None:
+    cost = first_call(subject)(subject.healthy, model_name=subject.model_name).cost
+    assert cost.amount_usd is None or cost.amount_usd >= 0
+    assert (cost.amount_usd is None) == (cost.source == "unknown")
+
+
 def test_a_seedable_client_repeats_itself(subject: Subject) -> None:
-    if not isinstance(subject.healthy, Seedable):
-        return
-    first, second = (draw(subject.healthy.with_seed(4)).images[0] for _ in range(2))
+    if not isinstance(subject.healthy, Seedable) or "image" not in subject.offers:
+        pytest.skip("takes no seed for pictures")
+    seeded = subject.healthy.with_seed(4)
+    first, second = (draw(seeded, model_name=subject.model_name).images[0] for _ in range(2))
     assert first == second
