@@ -34,7 +34,10 @@ LAPSES_LEFT = 0.4
 """What one level of the identity patch leaves of the probability of a lapse."""
 
 FOREIGN_COLOURING = 0.3
-"""Share of the other person's colouring and age at slip 1; their bones come whole."""
+"""Share of the other person's colouring of skin and eyes at slip 1; their bones come whole."""
+
+KEPT = ("masc", "age", "hair_mel", "hair_red", "hair_grey")
+"""What a provider gets right even when it slips: sex, age and hair stand in the prompt and catch the eye."""
 
 IDENTITY_PATCHES = (Reason.IDENTITY_LOW, Reason.GEOMETRY_OFF)
 """The reasons whose patches keep the provider closer to the person."""
@@ -79,6 +82,7 @@ def towards(person: SimulatedIdentity, other: SimulatedIdentity, way: float) -> 
 
 
 def _somebody_else(identity: SimulatedIdentity, seed: int) -> SimulatedIdentity:
-    """Return a person of other bones, partly other colouring, and the same masculinity."""
-    coloured = interpolate(identity, sample_identity(seed), FOREIGN_COLOURING).with_values(masc=identity.value("masc"))
+    """Return a person of other bones and partly other colouring; see :data:`KEPT` for what never strays."""
+    coloured = interpolate(identity, sample_identity(seed), FOREIGN_COLOURING)
+    coloured = coloured.with_values(**{name: identity.value(name) for name in KEPT})
     return SimulatedIdentity(lookalike(identity, seed).geometry, coloured.appearance)
