@@ -16,6 +16,7 @@ from personalab_core.cli.context import (
     number,
     print_json,
     print_table,
+    require_persona,
     say,
 )
 
@@ -83,7 +84,7 @@ def select(
 
     config = chosen(context).load()
     studio = Studio(config, announce=note)
-    studio.personas.get(persona)
+    require_persona(config, persona)
     selection = select_anchor(persona, config.paths.references, evaluator=studio.evaluator, chosen=candidate)
     if as_json:
         print_json({"path": selection.path, "record": selection.record})
@@ -98,10 +99,8 @@ def list_anchors(context: typer.Context, *, persona: PersonaArgument, as_json: J
 
     Example: personalab anchors list daniperez
     """
-    from personalab_core.config import PersonaStore
-
     config = chosen(context).load()
-    PersonaStore(config.paths.personas).get(persona)
+    require_persona(config, persona)
     records = _records(config, persona)
     if as_json:
         print_json(records)

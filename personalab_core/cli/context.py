@@ -66,6 +66,19 @@ def chosen(context: typer.Context) -> Chosen:
     return found or Chosen(None, None, None)
 
 
+def require_persona(config: Config, persona: str) -> None:
+    """Refuse a persona that the workspace neither defines nor holds anything of.
+
+    Python code may work with a persona that was never saved as a file.
+    """
+    from personalab_core.config import PersonaStore
+    from personalab_core.schemas import check_slug
+
+    check_slug(persona)
+    if not any((root / persona).is_dir() for root in (config.paths.output, config.paths.references)):
+        PersonaStore(config.paths.personas).get(persona)
+
+
 def say(text: str = "") -> None:
     """Print a line for a person to standard output, in plain text."""
     typer.echo(text)

@@ -17,6 +17,7 @@ from personalab_core.cli.context import (
     number,
     print_json,
     print_table,
+    require_persona,
     say,
 )
 
@@ -86,12 +87,11 @@ def evaluate(
 
 
 def _anchor(config: Config, anchor: Path | None, persona: str | None) -> Path:
-    from personalab_core.config import PersonaStore
     from personalab_core.errors import InputError
     from personalab_core.identity import require_anchor
 
     if persona is not None:
-        PersonaStore(config.paths.personas).get(persona)
+        require_persona(config, persona)
     if anchor is not None:
         return anchor
     if persona is None:

@@ -18,6 +18,7 @@ from personalab_core.cli.context import (
     number,
     print_json,
     print_table,
+    require_persona,
     say,
 )
 
@@ -116,10 +117,8 @@ def verify(
 
 def _with_persona(context: typer.Context, persona: str) -> Config:
     """Return the configuration, once it is known that the persona exists."""
-    from personalab_core.config import PersonaStore
-
     config = chosen(context).load()
-    PersonaStore(config.paths.personas).get(persona)
+    require_persona(config, persona)
     return config
 
 

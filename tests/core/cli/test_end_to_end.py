@@ -89,6 +89,18 @@ def test_the_timeline_is_summarised(workspace: Path) -> None:
     assert summary["n"] >= 1
 
 
+def test_records_of_a_persona_that_was_never_saved_are_shown(workspace: Path) -> None:
+    """As after the quickstart, which defines its persona in Python."""
+    file = workspace / "personas" / "daniperez.yml"
+    saved = file.read_bytes()
+    file.unlink()
+    try:
+        for command in (("drift",), ("log", "list"), ("anchors", "list")):
+            assert run(workspace, *command, "daniperez").exit_code == 0
+    finally:
+        file.write_bytes(saved)
+
+
 def test_the_anchor_itself_is_accepted_and_written_as_csv(workspace: Path, tmp_path: Path) -> None:
     table = tmp_path / "scores.csv"
     result = run(workspace, "evaluate", anchor(workspace), "--anchor", anchor(workspace), "--csv", table)
