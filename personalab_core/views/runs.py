@@ -65,7 +65,7 @@ def run_mark(job: Job) -> words.Mark:
 
 def noun(job: Job) -> str:
     """Return what the progress of a job counts."""
-    return "step" if job.kind == "generate_anchors" else "asset"
+    return "asset" if job.kind == "generate_images" else "step"
 
 
 def run_line(job: Job) -> str:
