@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from personalab_core.config import Config, PersonaStore, load_config
-    from personalab_core.generation import IdeaGenerator, ImageGenerator
+    from personalab_core.generation import IdeaGenerator, ImageGenerator, VideoGenerator
     from personalab_core.identity import (
         ArcFaceEvaluator,
         DriftTracker,
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
     from personalab_core.llm import LLMClient, create_client
     from personalab_core.observability import GenerationMetricsLogger
-    from personalab_core.orchestration import GenerationOrchestrator, GenerationResult, RegistryWriter
+    from personalab_core.orchestration import (
+        GenerationOrchestrator,
+        GenerationResult,
+        RegistryWriter,
+        VideoOrchestrator,
+        VideoResult,
+    )
     from personalab_core.quality import (
         IlluminationEvaluator,
         PostProcessingGate,
@@ -68,9 +74,12 @@ __all__ = [
     "RegistryWriter",
     "SharpnessEvaluator",
     "StubEvaluator",
+    "VideoGenerator",
     "VideoIdentityEvaluator",
+    "VideoOrchestrator",
     "VideoPrompt",
     "VideoQualityEvaluator",
+    "VideoResult",
     "__version__",
     "build_evaluator",
     "create_client",
@@ -103,9 +112,12 @@ _HOME = {
     "RegistryWriter": "orchestration",
     "SharpnessEvaluator": "quality",
     "StubEvaluator": "identity",
+    "VideoGenerator": "generation",
     "VideoIdentityEvaluator": "identity.video_evaluator",
+    "VideoOrchestrator": "orchestration",
     "VideoPrompt": "schemas",
     "VideoQualityEvaluator": "quality",
+    "VideoResult": "orchestration",
     "__version__": "schemas.version",
     "build_evaluator": "identity",
     "create_client": "llm",

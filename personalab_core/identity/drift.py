@@ -15,7 +15,7 @@ from typing import Literal
 
 from personalab_core.observability import Journal, JournalContents
 from personalab_core.schemas.contract import Contract
-from personalab_core.schemas.records import AttemptRecord, DriftRecord
+from personalab_core.schemas.records import AssetType, AttemptRecord, DriftRecord
 from personalab_core.schemas.slugs import check_slug
 
 TREND_WINDOW = 20
@@ -32,7 +32,8 @@ class DriftSummary(Contract):
 
     ``n`` counts all records of that instrument, ``n_window`` those the numbers are of.
     ``slope`` is the change of the composite score per record. Records of other instruments
-    (another evaluator or model pack) are counted in ``n_other_instruments`` and left out.
+    (another evaluator or model pack), and those of the other asset type (pictures or videos, whose
+    scores are lower), are counted in ``n_other_instruments`` and left out.
     """
 
     persona: str
@@ -92,7 +93,13 @@ class DriftTracker:
         return self.journal(persona).read()
 
     def summary(
-        self, persona: str, *, evaluator: str | None = None, pack_hash: str | None = None, window: int = TREND_WINDOW
+        self,
+        persona: str,
+        *,
+        evaluator: str | None = None,
+        pack_hash: str | None = None,
+        asset_type: AssetType | None = None,
+        window: int = TREND_WINDOW,
     ) -> DriftSummary:
         """Return mean, standard deviation, extremes and trend of the newest records.
 
@@ -100,9 +107,17 @@ class DriftTracker:
             persona: Id of the persona.
             evaluator: Name of the instrument; by default that of the newest record.
             pack_hash: Model pack of the instrument; by default that of its newest record.
+            asset_type: Pictures or videos; by default what the newest record is of.
             window: How many of the newest records count.
         """
-        return summarise(persona, self.read(persona), evaluator=evaluator, pack_hash=pack_hash, window=window)
+        return summarise(
+            persona,
+            self.read(persona),
+            evaluator=evaluator,
+            pack_hash=pack_hash,
+            asset_type=asset_type,
+            window=window,
+        )
 
     def journal(self, persona: str) -> Journal[DriftRecord]:
         """Return the timeline itself, to verify it or to read its end.
@@ -152,14 +167,19 @@ def summarise(
     *,
     evaluator: str | None = None,
     pack_hash: str | None = None,
+    asset_type: AssetType | None = None,
     window: int = TREND_WINDOW,
 ) -> DriftSummary:
-    """Return the summary of records in timeline order; instruments are never mixed."""
-    fitting = [r for r in records if evaluator in (None, r.evaluator) and pack_hash in (None, r.pack_hash)]
+    """Return the summary of records in timeline order; instruments and asset types are never mixed."""
+    fitting = [
+        r
+        for r in records
+        if evaluator in (None, r.evaluator) and pack_hash in (None, r.pack_hash) and asset_type in (None, r.asset_type)
+    ]
     if not fitting:
         return DriftSummary(persona=persona, n=0, n_window=0, n_other_instruments=len(records))
     newest = fitting[-1]
-    same = [r for r in fitting if (r.evaluator, r.pack_hash) == (newest.evaluator, newest.pack_hash)]
+    same = [r for r in fitting if _kind(r) == _kind(newest)]
     scores = [r.composite_score for r in same[-window:]]
     slope = _slope(scores)
     return DriftSummary(
@@ -176,6 +196,10 @@ def summarise(
         pack_hash=newest.pack_hash,
         n_other_instruments=len(records) - len(same),
     )
+
+
+def _kind(record: DriftRecord) -> tuple[str, str, AssetType]:
+    return record.evaluator, record.pack_hash, record.asset_type
 
 
 def _slope(scores: Sequence[float]) -> float | None:

@@ -97,6 +97,19 @@ class VideoIdentityEvaluator:
             evaluator=self.info,
         )
 
+    def anchor_face_box(self, anchor_path: str | Path) -> tuple[float, float, float, float] | None:
+        """Return where the anchor's face is, in pixels; ``None`` if this evaluator cannot look at pictures.
+
+        Raises:
+            AnchorMissingError: There is no anchor file.
+            InputError: The anchor has no measurable face.
+        """
+        matcher = getattr(self.evaluator, "matcher", None)
+        if not isinstance(matcher, FaceMatcher):
+            return None
+        x0, y0, x1, y1 = matcher.anchor_facts(anchor_path).measurable[0].box.tolist()
+        return x0, y0, x1, y1
+
     def look(
         self, anchor_path: str | Path, frames: Iterable[ExtractedFrame]
     ) -> Iterator[tuple[ExtractedFrame, FrameResult]]:

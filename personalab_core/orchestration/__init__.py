@@ -18,6 +18,9 @@ from personalab_core.orchestration.orchestrator import GenerationOrchestrator
 from personalab_core.orchestration.registry import RegistryWriter
 from personalab_core.orchestration.result import GenerationResult
 from personalab_core.orchestration.transport import TransportResult, TransportRetry
+from personalab_core.orchestration.video_measurement import VideoMeasurement, VideoMeter
+from personalab_core.orchestration.video_orchestrator import VideoOrchestrator
+from personalab_core.orchestration.video_result import VideoAttemptResult, VideoReport, VideoResult, read_report
 from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench
 
 __all__ = [
@@ -38,5 +41,12 @@ __all__ = [
     "TransportResult",
     "TransportRetried",
     "TransportRetry",
+    "VideoAttemptResult",
+    "VideoMeasurement",
+    "VideoMeter",
+    "VideoOrchestrator",
+    "VideoReport",
+    "VideoResult",
     "Workbench",
+    "read_report",
 ]

@@ -58,11 +58,15 @@ class PersonaHistory:
 
     @property
     def timeline(self) -> tuple[DriftRecord, ...]:
-        """The drift records of the instrument and anchor used last; others are never mixed in."""
-        if not self.drift:
+        """The pictures' drift records of the instrument and anchor used last; others are never mixed in.
+
+        Videos are left out: their scores are means over frames, and lower.
+        """
+        pictures = [r for r in self.drift if r.asset_type == "image"]
+        if not pictures:
             return ()
-        now = instrument(self.drift[-1])
-        return tuple(r for r in self.drift if instrument(r) == now)
+        now = instrument(pictures[-1])
+        return tuple(r for r in pictures if instrument(r) == now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,3 +166,12 @@ def test_a_torn_last_line_is_reported_and_the_rest_is_read(tmp_path: Path) -> No
 def test_a_persona_id_is_checked_before_it_is_a_path(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a persona id"):
         DriftTracker(tmp_path).read("../mara")
+
+
+def test_pictures_and_videos_are_never_mixed() -> None:
+    """Videos score lower: the newest record decides which of both the summary is of."""
+    video = drift(0.45, 2).model_copy(update={"asset_type": "video"})
+    records = [drift(0.7, 0), drift(0.8, 1), video]
+    assert summarise("mara", records).mean_score == 0.45
+    pictures = summarise("mara", records, asset_type="image")
+    assert (pictures.n, pictures.mean_score, pictures.n_other_instruments) == (2, pytest.approx(0.75), 1)
