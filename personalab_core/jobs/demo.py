@@ -81,6 +81,18 @@ def prepare_demo(
         return DemoStart(folder, store, job_id, "queued", sentence)
 
 
+def require_example(reference: WorkspaceRef) -> None:
+    """Refuse to fill anything but an example workspace, or with anything but the simulator.
+
+    Raises:
+        InputError: It is another workspace, or another profile is in force.
+    """
+    if reference.folder is None or not (Path(reference.folder) / MARKER).exists():
+        raise InputError(f"{reference.folder or 'The working directory'} is not an example workspace.")
+    if reference.profile != "simulated":
+        raise InputError("The example is filled with the profile 'simulated' only.")
+
+
 def _go_on(folder: Path, store: JobStore, job: Job) -> DemoStart:
     if job.resumable:
         job = store.resume(job.id)

@@ -17,6 +17,7 @@ import numpy as np
 
 from personalab_core.identity import anchor_path
 from personalab_core.jobs.control import JobCancelledError, Progress, stop_if_asked
+from personalab_core.jobs.demo import require_example
 from personalab_core.jobs.params import DemoHistoryParams
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import finished_assets, generate_anchors
@@ -53,9 +54,11 @@ def fill_demo(studio: Studio, params: DemoHistoryParams, progress: Progress) -> 
     """Generate what is missing of the example's anchors and histories; return a sentence about the whole.
 
     Raises:
+        InputError: It is not an example workspace.
         JobCancelledError: The work was asked to stop.
         PersonalabError: It cannot go on; the message says why.
     """
+    require_example(params.workspace)
     actors = [_Actor(story, studio, params) for story in _STORIES]
     for index, actor in enumerate(actors):
         stop_if_asked(progress)

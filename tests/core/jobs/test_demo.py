@@ -132,6 +132,19 @@ def test_a_folder_that_is_no_example_is_never_touched(tmp_path: Path, content: s
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
 
 
+@pytest.mark.parametrize(
+    ("marked", "profile", "sentence"), [(False, "simulated", "not an example"), (True, "default", "'simulated' only")]
+)
+def test_a_job_fills_only_an_example_and_only_by_simulation(
+    tmp_path: Path, marked: bool, profile: str, sentence: str
+) -> None:
+    if marked:
+        (tmp_path / MARKER).touch()
+    reference = WorkspaceRef.model_validate({"folder": str(tmp_path), "profile": profile})
+    with pytest.raises(InputError, match=sentence):
+        fill_demo(Studio(reference.load()), DemoHistoryParams(workspace=reference, until=NOW), Bar())
+
+
 def test_an_empty_folder_becomes_an_example(tmp_path: Path) -> None:
     start = prepare_demo(tmp_path, clock=lambda: NOW, open_store=without_worker)
     assert (tmp_path / MARKER).is_file()
