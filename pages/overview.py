@@ -31,9 +31,11 @@ def show_head(view: OverviewView) -> None:
             first = view.urgent[0]
             if st.button(f"Review {first.first_name}", type="primary", key="overview.review"):
                 state.go(first.page, first.id)
-        elif view.empty and not view.busy:
-            rows.demo_button(space, now=loaders.now())
+        elif view.empty and not view.busy and space.can_hold_demo:
+            rows.demo_button(space)
     st.space("small")
+    if view.empty and not view.busy:
+        snippets.small("Or define your own on the command line: personalab persona add --help")
 
 
 def show_fleet(view: OverviewView) -> None:
@@ -61,8 +63,9 @@ def page() -> None:
     show_fleet(view)
     st.space("small")
     rows.show_runs(view.runs, space.jobs)
-    if view.week:
-        snippets.small(view.week)
+    for line in (view.week, space.measuring if not view.empty else ""):
+        if line:
+            snippets.small(line)
     notices.show_problems(view.problems)
 
 

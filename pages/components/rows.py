@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import streamlit as st
 
 from pages.components import snippets, state
-from personalab_core.jobs import DemoHistoryParams, JobStore
+from personalab_core.errors import PersonalabError
+from personalab_core.jobs import JobStore
 from personalab_core.views.runs import RunRow
 from personalab_core.views.workspace import Workspace
 
@@ -43,13 +43,13 @@ def _actions(run: RunRow, store: JobStore) -> None:
         state.go(page, run.persona, **({state.RUN: run.id} if page == "generate" else {}))
 
 
-def demo_button(space: Workspace, *, now: datetime) -> None:
+def demo_button(space: Workspace) -> None:
     """Offer the example workspace: three simulated personas with a history, made as a job."""
-    if st.button("Make the example personas", type="primary", key="overview.demo"):
-        start_demo(space, now=now)
-        st.rerun()
-
-
-def start_demo(space: Workspace, *, now: datetime) -> None:
-    """Submit the job that fills an empty workspace with the example personas."""
-    space.jobs.submit("demo_history", DemoHistoryParams(workspace=space.reference, until=now))
+    if not st.button("Make the example personas", type="primary", key="overview.demo"):
+        return
+    try:
+        space.start_demo()
+    except PersonalabError as error:
+        st.error(str(error))
+        return
+    st.rerun()

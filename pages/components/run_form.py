@@ -76,7 +76,7 @@ def _form(space: Workspace, history: PersonaHistory) -> None:
     )
     rules = _rules(default_rules(space))
     cost = estimate(history, n_assets=n_assets, simulated=space.config.simulated)
-    snippets.small(cost.sentence)
+    snippets.small(f"{cost.sentence} {space.measuring}".strip())
     empty = scenario == OWN and prompt is None
     if st.button(cost.button, type="primary", key="generate.start", disabled=empty):
         params = GenerateImagesParams(

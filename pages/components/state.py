@@ -22,23 +22,34 @@ def chosen_persona(names: Mapping[str, str], *, everyone: bool = False) -> str |
         everyone: Whether all personas together are a choice.
     """
     options: list[str | None] = [*([None] if everyone else []), *names]
-    wanted = st.query_params.get(PERSONA) or st.session_state.get(_CHOSEN)
-    index = options.index(wanted) if wanted in options else 0
+    wanted = _wanted()
+    key = f"choice.{'anyone' if everyone else 'persona'}"
+    # The address decides; a choice has changed it before this line runs again.
+    st.session_state[key] = wanted if wanted in options else options[0]
     chosen = st.selectbox(
         "Persona",
         options,
-        index=index,
         format_func=lambda persona: names.get(persona, "Everyone") if persona else "Everyone",
-        key=f"{PERSONA}.{'all' if everyone else 'one'}.{wanted}",
+        key=key,
+        on_change=_choice_made,
+        args=(key,),
         label_visibility="collapsed",
     )
     remember_persona(chosen)
     return chosen
 
 
+def _choice_made(key: str) -> None:
+    remember_persona(st.session_state[key])
+
+
+def _wanted() -> str | None:
+    return st.query_params.get(PERSONA) or st.session_state.get(_CHOSEN)
+
+
 def current_persona(ids: Collection[str]) -> str:
     """Return the persona that the address or the session names, else the first one."""
-    wanted = st.query_params.get(PERSONA) or st.session_state.get(_CHOSEN)
+    wanted = _wanted()
     return wanted if wanted in ids else next(iter(ids))
 
 

@@ -13,11 +13,14 @@ from personalab_core.config.personas import PersonaStore
 from personalab_core.errors import WorkspaceError
 from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
 from personalab_core.identity.drift import DriftTracker
+from personalab_core.identity.evaluator import can_measure_faces
+from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
 from personalab_core.observability import Journal
 from personalab_core.observability.metrics import METRICS_FILE
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios
 from personalab_core.schemas import AnchorRecord, AttemptRecord, Character, DriftRecord, Record
+from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
 
 R = TypeVar("R", bound=Record)
@@ -115,6 +118,32 @@ class Workspace:
             ConfigError: A prompt file is broken; the message names file and key.
         """
         return load_asset_scenarios(self.config).image_scenarios
+
+    @property
+    def measuring(self) -> str:
+        """What a person must know about the instrument before trusting a score; empty if there is nothing."""
+        embedding = self.config.evaluation.embedding
+        if embedding.backend == "stub" or (embedding.backend == "arcface" and not can_measure_faces()):
+            return f"{words.NO_EVALUATOR} Pictures are kept, but neither accepted nor tried again."
+        if embedding.backend == "arcface" and embedding.model_name == BUNDLED_PACK:
+            return "Faces are measured by the bundled models: for simulated portraits, worthless on photographs."
+        return ""
+
+    @property
+    def can_hold_demo(self) -> bool:
+        """Whether the example personas may be made here: simulated, and by no configuration of one's own."""
+        return self.config.profile == "simulated" and self.reference.config_file is None
+
+    def start_demo(self) -> None:
+        """Start the job that makes the example personas.
+
+        Raises:
+            InputError: The folder holds something else.
+            WorkspaceError: The folder cannot be written.
+        """
+        from personalab_core.jobs.demo import prepare_demo
+
+        prepare_demo(self.reference.folder or Path.cwd())
 
     def choose_anchor(self, persona: str, candidate: str) -> AnchorRecord:
         """Make a candidate the anchor by a person's choice and return the record of it.
