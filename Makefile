@@ -32,7 +32,7 @@ lint: $(VENV)/.dev ## Check format, style, types and floors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
