@@ -1,4 +1,4 @@
-"""Gemini through google-genai: text with a JSON schema, and pictures conditioned on reference pictures.
+"""Gemini through google-genai: text with a JSON schema, pictures conditioned on reference pictures, and videos.
 
 Retries of the SDK are off (the injected retry policy decides), a time limit is always
 set, and no key, prompt or picture reaches a message or a log.
@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from personalab_core.errors import CapabilityError, InvalidRequestError, MissingDependencyError, MissingKeyError
+from personalab_core.errors import InvalidRequestError, MissingDependencyError
 from personalab_core.llm.client import (
     ImagePart,
     LLMImageResponse,
@@ -28,6 +28,11 @@ from personalab_core.llm.client import (
     Source,
     Usage,
 )
+from personalab_core.llm.connections import tls_context
+from personalab_core.llm.outputs import Outputs
+from personalab_core.llm.polling import Patience
+from personalab_core.llm.prices import cost_from_table
+from personalab_core.schemas import Cost
 
 try:
     import pydantic
@@ -39,12 +44,19 @@ except ImportError as error:
         "Install it with: pip install google-genai"
     ) from error
 
-from personalab_core.llm.gemini_errors import PROVIDER, translated
+from personalab_core.llm.gemini_errors import PROVIDER, VENDOR, translated
+from personalab_core.llm.gemini_video import GeminiVideos, VideoRequest, priced
 
-KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+KEY_VARIABLES = VENDOR.key_variables
 
 DEFAULT_TIMEOUT_S = 180.0
 """Large pictures take about 20-40 s; the SDK's own default waits for ever."""
+
+_VIDEO_REQUEST_TIMEOUT_S = 60.0
+"""Starting a video, or looking at it, takes a moment only."""
+
+_IMAGE_SIZE = "1K"
+"""What models make unless they are asked for more, which this adapter does not."""
 
 _POLICY_FINISHES = frozenset(
     {
@@ -71,16 +83,26 @@ class GeminiAdapter:
         api_key: The key, or ``None``: then the first call says which variable to set.
         base_url: Another server than Google's, for tests and gateways.
         timeout_s: Time limit of one call in seconds.
+        patience: How a video is waited for.
+        outputs: How a video's file is checked.
     """
 
     provider = PROVIDER
 
     def __init__(
-        self, *, api_key: str | None, base_url: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        *,
+        api_key: str | None,
+        base_url: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        patience: Patience | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._timeout_s = timeout_s
+        self._patience = patience or Patience(interval_s=10.0, timeout_s=1200.0)
+        self._outputs = outputs or Outputs(PROVIDER)
         self._lock = threading.Lock()
         self._sdk: genai.Client | None = None
 
@@ -106,7 +128,7 @@ class GeminiAdapter:
         config = _text_config(system_instruction, schema, use_search=use_search)
         with translated():
             answer = sdk.models.generate_content(model=model_name, contents=user_prompt, config=config)
-        return _text_response(answer)
+        return _text_response(answer, model_name)
 
     def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
         """Return the pictures of the answer, or none and why.
@@ -119,22 +141,29 @@ class GeminiAdapter:
         contents, config = _image_request(parts, aspect_ratio)
         with translated():
             answer = sdk.models.generate_content(model=model_name, contents=contents, config=config)
-        return _image_response(answer)
+        return _image_response(answer, model_name)
 
     def generate_video(
-        self,
-        *,
-        prompt: str | Sequence[Part],  # noqa: ARG002  # the protocol has these four
-        resolution: str,  # noqa: ARG002
-        aspect_ratio: str,  # noqa: ARG002
-        model_name: str,  # noqa: ARG002
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
     ) -> LLMVideoResponse:
-        """Raise: this adapter makes text and pictures.
+        """Return one video, or none and why. A picture whose role is ``input`` is the first frame.
 
         Raises:
-            CapabilityError: Always.
+            MissingKeyError: No key is set.
+            LLMError: The call failed; ``request_id`` is the operation's name once there is one.
         """
-        raise CapabilityError("this adapter makes text and pictures, no video yet", provider=PROVIDER)
+        videos = self._videos()
+        request = VideoRequest.checked(prompt, resolution, aspect_ratio, model_name)
+        return priced(videos.collect(videos.submit(request)), request)
+
+    def submit_video(self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str) -> str:
+        """Start an operation and return its name at once."""
+        videos = self._videos()
+        return videos.submit(VideoRequest.checked(prompt, resolution, aspect_ratio, model_name))
+
+    def collect_video(self, operation_id: str) -> LLMVideoResponse:
+        """Wait for an operation and return its video; may be called again for two days."""
+        return self._videos().collect(operation_id)
 
     async def generate_text_json_async(
         self,
@@ -166,10 +195,26 @@ class GeminiAdapter:
     async def generate_video_async(
         self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
     ) -> LLMVideoResponse:
-        """:meth:`generate_video`."""
-        return self.generate_video(
-            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
+        """:meth:`generate_video` without blocking the event loop."""
+        return await asyncio.to_thread(
+            self.generate_video,
+            prompt=prompt,
+            resolution=resolution,
+            aspect_ratio=aspect_ratio,
+            model_name=model_name,
         )
+
+    async def submit_video_async(
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
+    ) -> str:
+        """:meth:`submit_video` without blocking the event loop."""
+        return await asyncio.to_thread(
+            self.submit_video, prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
+        )
+
+    async def collect_video_async(self, operation_id: str) -> LLMVideoResponse:
+        """:meth:`collect_video` without blocking the event loop."""
+        return await asyncio.to_thread(self.collect_video, operation_id)
 
     def close(self) -> None:
         """Give connections back; the next call opens new ones."""
@@ -178,22 +223,30 @@ class GeminiAdapter:
         if sdk is not None:
             sdk.close()
 
+    def _videos(self) -> GeminiVideos:
+        return GeminiVideos(
+            sdk=self._client(),
+            api_key=VENDOR.require_key(self._api_key),
+            base_url=self._base_url,
+            timeout_s=min(self._timeout_s, _VIDEO_REQUEST_TIMEOUT_S),
+            patience=self._patience,
+            outputs=self._outputs,
+        )
+
     def _client(self) -> genai.Client:
         """Return the one SDK client; it must live as long as its calls, so it is kept here."""
-        if not self._api_key:
-            raise MissingKeyError(
-                f"The provider 'gemini' needs an API key: set {' or '.join(KEY_VARIABLES)} in the environment "
-                "or in .env. (The profile 'simulated' needs none.)"
-            )
+        key = VENDOR.require_key(self._api_key)
         with self._lock:
             if self._sdk is None:
                 self._sdk = genai.Client(
-                    api_key=self._api_key,
+                    api_key=key,
                     enterprise=False,  # otherwise GOOGLE_GENAI_USE_VERTEXAI would send the key elsewhere
                     http_options=types.HttpOptions(
                         base_url=self._base_url,
                         timeout=round(self._timeout_s * 1000),
                         retry_options=types.HttpRetryOptions(attempts=1),
+                        client_args={"verify": tls_context()},
+                        async_client_args={"verify": tls_context()},
                     ),
                 )
             return self._sdk
@@ -233,33 +286,37 @@ def _part(part: Part) -> types.Part:
     return types.Part.from_text(text=part)
 
 
-def _text_response(answer: types.GenerateContentResponse) -> LLMTextResponse:
+def _text_response(answer: types.GenerateContentResponse, model_name: str) -> LLMTextResponse:
     text = "".join(part.text for part in _parts(answer) if part.text and not part.thought)
     finish = _finish_reason(answer)
+    usage, sources = _usage(answer), tuple(_sources(answer))
     return LLMTextResponse(
         parsed=_decoded(text),
         text=text,
-        sources=tuple(_sources(answer)),
+        sources=sources,
         block_reason=_block_reason(answer, finish, empty=not text),
         finish_reason=finish,
         request_id=answer.response_id,
         model_version=answer.model_version,
-        usage=_usage(answer),
+        usage=usage,
+        # Searches are charged apart, and by a monthly allowance that an answer does not show.
+        cost=Cost() if sources else cost_from_table(PROVIDER, model_name, usage),
     )
 
 
-def _image_response(answer: types.GenerateContentResponse) -> LLMImageResponse:
+def _image_response(answer: types.GenerateContentResponse, model_name: str) -> LLMImageResponse:
     # Thinking models send drafts flagged as thoughts; they are not the answer.
     blobs = (part.inline_data for part in _parts(answer) if part.inline_data and not part.thought)
     images = tuple(blob.data for blob in blobs if blob.data)
-    finish = _finish_reason(answer)
+    finish, usage = _finish_reason(answer), _usage(answer, n_images=len(images))
     return LLMImageResponse(
         images=images,
         block_reason=_block_reason(answer, finish, empty=not images),
         finish_reason=finish,
         request_id=answer.response_id,
         model_version=answer.model_version,
-        usage=_usage(answer, n_images=len(images)),
+        usage=usage,
+        cost=cost_from_table(PROVIDER, model_name, usage, size=_IMAGE_SIZE),
     )
 
 
@@ -304,6 +361,13 @@ def _usage(answer: types.GenerateContentResponse, *, n_images: int | None = None
     counted = answer.usage_metadata
     return Usage(
         input_tokens=counted.prompt_token_count if counted else None,
-        output_tokens=counted.candidates_token_count if counted else None,
+        output_tokens=_output_tokens(counted) if counted else None,
         n_images=n_images,
     )
+
+
+def _output_tokens(counted: types.GenerateContentResponseUsageMetadata) -> int | None:
+    """Return the tokens charged as output: those of the answer and those of thinking."""
+    if counted.candidates_token_count is None:
+        return None
+    return counted.candidates_token_count + (counted.thoughts_token_count or 0)

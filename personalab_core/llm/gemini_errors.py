@@ -6,28 +6,35 @@ status, its code words (``RESOURCE_EXHAUSTED``) and the time to wait.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
-import httpx2
-import pydantic
 from google.genai import errors
 
 from personalab_core.errors import (
     AuthenticationError,
     InvalidRequestError,
     LLMError,
-    ProviderConnectionError,
+    OutputLostError,
     ProviderServerError,
     ProviderTimeoutError,
     QuotaExceededError,
     RateLimitError,
 )
+from personalab_core.llm.vendor_errors import Vendor, generated_sdk_failure, transport_failure
+
+try:
+    # Interactions have errors of their own, in a place that may move.
+    from google.genai._gaos.lib import compat_errors
+
+    next_generation: ModuleType | None = compat_errors
+except ImportError:
+    next_generation = None
 
 PROVIDER = "gemini"
+VENDOR = Vendor(PROVIDER, ("GOOGLE_API_KEY", "GEMINI_API_KEY"))
 
 _CODE_WORD = re.compile(r"[A-Z][A-Z_]{2,60}")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
@@ -53,37 +60,37 @@ class translated:  # noqa: N801  # used as a statement: with translated(): ...
 def translate(error: BaseException) -> LLMError | None:
     """Return this package's error for one of the SDK, or ``None`` if it is not one of the SDK's."""
     if isinstance(error, errors.APIError):
-        return _from_status(error)
-    # First, because a timeout is also a transport error and the builtin one also an OSError.
-    if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
-        return ProviderTimeoutError(
-            "no answer within the time limit; the call may have been carried out and may have been paid",
-            provider=PROVIDER,
+        return from_status(int(error.code or 0), error.details, getattr(error.response, "headers", None))
+    if next_generation is not None and isinstance(error, next_generation.GeminiNextGenAPIClientError):
+        if isinstance(error, next_generation.APIStatusError):
+            return from_status(error.status_code or 0, error.body, error.response.headers)
+        return generated_sdk_failure(VENDOR, next_generation, error) or VENDOR.failure(OutputLostError)
+    if isinstance(error, errors.UnknownApiResponseError):
+        return VENDOR.failure(OutputLostError)
+    known = transport_failure(VENDOR, error)
+    if known is None and isinstance(error, ValueError):
+        return VENDOR.failure(
+            InvalidRequestError, advice="the installed google-genai refused the request before sending it"
         )
-    if isinstance(error, (httpx2.TransportError, OSError)):
-        return ProviderConnectionError(
-            "could not be reached; check the network connection and proxy settings", provider=PROVIDER
-        )
-    if isinstance(error, (json.JSONDecodeError, pydantic.ValidationError, errors.UnknownApiResponseError)):
-        return ProviderServerError("the answer could not be read; it was not what the API documents", provider=PROVIDER)
-    if isinstance(error, ValueError):
-        return InvalidRequestError(
-            "the installed google-genai refused the request before sending it", provider=PROVIDER
-        )
-    return None
+    return known
 
 
-def _from_status(error: errors.APIError) -> LLMError:
-    status = int(error.code or 0)
-    words = tuple(dict.fromkeys(_code_words(error.details)))
-    message = _message(status, words)
-    kind = _class_of(status, words, error.details)
+def from_status(status: int, details: Any, headers: Mapping[str, str] | None) -> LLMError:
+    """Return the error for an answer of 400 and above.
+
+    Args:
+        status: HTTP status.
+        details: Decoded body.
+        headers: Headers of the answer, if it is known.
+    """
+    words = tuple(dict.fromkeys(_code_words(details)))
+    kind = _class_of(status, words, details)
     return kind(
-        message,
+        _message(status, words),
         provider=PROVIDER,
         status_code=status or None,
-        request_id=_header(error, "x-request-id"),
-        retry_after_s=_retry_after_s(error),
+        request_id=(headers or {}).get("x-request-id"),
+        retry_after_s=_retry_after_s(headers or {}, details),
     )
 
 
@@ -136,14 +143,9 @@ def _is_daily_quota(details: Any) -> bool:
     return any(key == "quotaId" and "PerDay" in text for key, text in _leaves(details))
 
 
-def _retry_after_s(error: errors.APIError) -> float | None:
-    header = _SECONDS.fullmatch(f"{_header(error, 'retry-after') or ''}s")
+def _retry_after_s(headers: Mapping[str, str], details: Any) -> float | None:
+    header = _SECONDS.fullmatch(f"{headers.get('retry-after') or ''}s")
     if header:
         return float(header[1])
-    delays = (_SECONDS.fullmatch(text) for key, text in _leaves(error.details) if key == "retryDelay")
+    delays = (_SECONDS.fullmatch(text) for key, text in _leaves(details) if key == "retryDelay")
     return next((float(delay[1]) for delay in delays if delay), None)
-
-
-def _header(error: errors.APIError, name: str) -> str | None:
-    headers = getattr(error.response, "headers", None)
-    return None if headers is None else headers.get(name)

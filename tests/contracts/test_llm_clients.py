@@ -29,8 +29,8 @@ from personalab_core.llm.simulated import SimulatedClient
 from personalab_core.llm.simulated_faults import FaultRates
 from tests.support.faces import portrait_png, shared_renderer
 from tests.support.fakes import FakeLLMClient, tiny_png
-from tests.support.loopback import Reply, loopback_server
-from tests.support.vendors import KEY, PACKAGES, Rig, openai_text, prediction, rig_of, runway_task
+from tests.support.loopback import LoopbackServer, Reply, loopback_server
+from tests.support.vendors import KEY, PACKAGES, Rig, openai_text, prediction, rig_of, runway_task, tiny_mp4
 
 SECRET_PROMPT = "a portrait with the unmistakable word quokka"
 ANCHOR = ImagePart(portrait_png(3, width=128, height=160))
@@ -77,6 +77,15 @@ def routing() -> Iterator[Subject]:
         )
 
 
+def _veo(server: LoopbackServer) -> None:
+    name = "models/veo-3.1-x/operations/op1"
+    video = {"uri": "https://generativelanguage.googleapis.com/v1beta/files/abc1:download?alt=media"}
+    done = {"name": name, "done": True, "response": {"generateVideoResponse": {"generatedSamples": [{"video": video}]}}}
+    server.route("POST", "/v1beta/models/veo-3.1-x:predictLongRunning", Reply({"name": name}))
+    server.route("GET", f"/v1beta/{name}", Reply(done))
+    server.route("GET", "/v1beta/files/abc1", Reply(tiny_mp4()))
+
+
 @contextmanager
 def gemini() -> Iterator[Subject]:
     picture = {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(tiny_png()).decode()}}
@@ -91,8 +100,10 @@ def gemini() -> Iterator[Subject]:
         adapters = []
         for server, reply in zip((one, two, three), replies, strict=True):
             server.script(reply)
+        _veo(one)
+        for server in (one, two, three):
             adapters.append(GeminiAdapter(api_key="key-of-the-contract", base_url=server.url, timeout_s=20))
-        yield Subject(*adapters)
+        yield Subject(*adapters, offers=frozenset({"text", "image", "video"}), model_name="veo-3.1-x")
         for adapter in adapters:
             adapter.close()
 

@@ -15,10 +15,10 @@ import pytest
 
 from personalab_core.errors import (
     AuthenticationError,
-    CapabilityError,
     InvalidRequestError,
     LLMError,
     MissingKeyError,
+    OutputLostError,
     ProviderConnectionError,
     ProviderServerError,
     ProviderTimeoutError,
@@ -216,16 +216,32 @@ def test_a_failed_call_is_made_once_and_becomes_our_error(
     assert reply.body["error"]["status"] in str(caught.value)
 
 
-def test_an_answer_that_is_not_json_is_the_servers_failure(server: LoopbackServer, adapter: GeminiAdapter) -> None:
+def test_an_answer_that_is_not_json_may_have_been_paid(server: LoopbackServer, adapter: GeminiAdapter) -> None:
     server.script(Reply(b"<html>busy</html>"))
-    with pytest.raises(ProviderServerError):
+    with pytest.raises(OutputLostError):
         draw(adapter)
 
 
-def test_a_picture_that_is_not_base64_is_the_servers_failure(server: LoopbackServer, adapter: GeminiAdapter) -> None:
+def test_a_picture_that_is_not_base64_may_have_been_paid(server: LoopbackServer, adapter: GeminiAdapter) -> None:
     server.script(answer({"inlineData": {"mimeType": "image/png", "data": "not*base64!"}}))
-    with pytest.raises(ProviderServerError):
+    with pytest.raises(OutputLostError):
         draw(adapter)
+
+
+def test_an_answer_cut_off_in_the_middle_may_have_been_paid(server: LoopbackServer, adapter: GeminiAdapter) -> None:
+    server.script(Reply(b'{"candidates": [', cut=True))
+    with pytest.raises(ProviderTimeoutError, match="may have been paid"):
+        draw(adapter)
+    assert len(server.calls) == 1
+
+
+def test_a_picture_is_priced_by_the_table_and_an_unlisted_model_is_not(
+    server: LoopbackServer, adapter: GeminiAdapter
+) -> None:
+    server.script(answer(picture_part(ANSWERED)))
+    assert draw(adapter).cost.amount_usd is None
+    request = {"parts": [PROMPT], "aspect_ratio": "4:5", "model_name": "gemini-3-pro-image-preview"}
+    assert adapter.generate_image(**request).cost.amount_usd == pytest.approx(0.134)  # type: ignore[arg-type]
 
 
 def test_no_answer_in_time_may_have_been_paid(server: LoopbackServer) -> None:
@@ -264,11 +280,6 @@ def test_parts_that_are_no_picture_are_refused_before_anything_is_sent(
     with pytest.raises(InvalidRequestError):
         adapter.generate_image(parts=[ImagePart(3.5)], aspect_ratio="1:1", model_name="m")  # type: ignore[arg-type]
     assert server.calls == []
-
-
-def test_video_is_not_offered(adapter: GeminiAdapter) -> None:
-    with pytest.raises(CapabilityError, match="gemini"):
-        adapter.generate_video(prompt="p", resolution="720p", aspect_ratio="9:16", model_name="veo")
 
 
 def test_one_adapter_serves_several_event_loops(server: LoopbackServer, adapter: GeminiAdapter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import httpx2
 import pytest
@@ -30,6 +31,13 @@ def _sdk_exceptions() -> list[type[Exception]]:
     ]
 
 
+def _interactions_exceptions() -> list[type[Exception]]:
+    from google.genai._gaos.lib import compat_errors
+
+    root = compat_errors.GeminiNextGenAPIClientError
+    return [kind for _, kind in inspect.getmembers(compat_errors, inspect.isclass) if issubclass(kind, root)]
+
+
 @pytest.mark.parametrize("kind", _sdk_exceptions(), ids=lambda kind: kind.__name__)
 def test_every_exception_of_the_sdk_is_translated(kind: type[Exception]) -> None:
     if kind.__name__ in NOT_RAISED_HERE:
@@ -52,14 +60,27 @@ def test_a_refusal_is_not(status: int, kind: type[LLMError]) -> None:
     assert isinstance(translate(errors.ClientError(status, {"error": {"code": status}})), kind)
 
 
-@pytest.mark.parametrize("error", [httpx2.ReadTimeout("slow"), httpx2.ConnectTimeout("slow"), TimeoutError()])
+@pytest.mark.parametrize("error", [httpx2.ReadTimeout("slow"), httpx2.WriteTimeout("slow"), TimeoutError()])
 def test_a_timeout_is_not_mistaken_for_a_broken_connection(error: Exception) -> None:
     assert isinstance(translate(error), ProviderTimeoutError)
 
 
-@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.RemoteProtocolError("cut"), OSError("gone")])
-def test_a_broken_connection_is_a_connection_error(error: Exception) -> None:
+@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow")])
+def test_what_was_never_sent_is_a_connection_error(error: Exception) -> None:
     assert isinstance(translate(error), ProviderConnectionError)
+
+
+@pytest.mark.parametrize("error", [httpx2.RemoteProtocolError("cut"), httpx2.ReadError("cut"), OSError("gone")])
+def test_a_connection_that_broke_later_may_have_been_paid(error: Exception) -> None:
+    assert isinstance(translate(error), ProviderTimeoutError)
+
+
+@pytest.mark.parametrize("kind", _interactions_exceptions(), ids=lambda kind: kind.__name__)
+def test_every_exception_of_interactions_is_translated(kind: type[Exception]) -> None:
+    error: Any = kind.__new__(kind)
+    error.status_code, error.body = 500, None
+    error.response = httpx2.Response(500, request=httpx2.Request("GET", "http://127.0.0.1"))
+    assert isinstance(translate(error), LLMError)
 
 
 def test_what_is_not_the_sdks_passes_unchanged() -> None:
