@@ -158,9 +158,29 @@ def _sentences(
             "A persona is a name and a description. It gets an anchor picture, and every picture after that is "
             "measured against it."
         )
-    parts = [f"{h.first_name} {state.clause}" for h, state in [*urgent, *others] if state.clause]
+    example = next((run for run in runs if run.active and run.kind == "demo_history"), None)
+    if example and not urgent:
+        left = f" {example.time_left}." if example.time_left.startswith("About") else ""
+        return "The example personas are being made.", f"Nothing for you to do.{left} {words.GOES_ON}"
+    parts = _clauses([*urgent, *others])
     parts += _steady([h.first_name for h, state in others if not state.clause], first=not parts)
     return _answer(urgent, n), f"{', '.join(parts)}." if parts else ""
+
+
+_PLURAL = {"has": "have", "is": "are", "scores": "score"}
+
+
+def _clauses(states: Sequence[tuple[PersonaHistory, Condition]]) -> list[str]:
+    """Return what holds of whom, those in the same state together."""
+    who: dict[str, list[str]] = {}
+    for history, state in states:
+        if state.clause:
+            who.setdefault(state.clause, []).append(history.first_name)
+    parts = []
+    for clause, names in who.items():
+        verb, _, rest = clause.partition(" ")
+        parts.append(f"{numbers.listing(names)} {verb if len(names) == 1 else _PLURAL[verb]} {rest}")
+    return parts
 
 
 def _steady(names: Sequence[str], *, first: bool) -> list[str]:

@@ -94,6 +94,20 @@ def test_an_empty_workspace_leads_to_the_first_persona() -> None:
     assert view.answer == "No persona yet. The first one takes about two minutes."
 
 
+def test_personas_in_the_same_state_share_a_clause(
+    typical: Mapping[str, PersonaHistory], builder: WorkspaceBuilder
+) -> None:
+    view = build_overview_view([typical["noor"], history_of(builder)], [], **AT)
+    assert view.detail == "Noor and Mara have no anchor yet."
+
+
+def test_the_example_under_way_is_the_answer(typical: Mapping[str, PersonaHistory]) -> None:
+    run = job(kind="demo_history", persona=None, done=1)
+    view = build_overview_view([typical["juno"]], [run], **AT)
+    assert view.answer == "The example personas are being made."
+    assert "the run goes on" in view.detail
+
+
 def test_many_assets_without_an_accepted_picture_need_a_look(builder: WorkspaceBuilder) -> None:
     builder.anchors("mara")
     for score in (0.7, 0.3, 0.71, 0.3, 0.3):
