@@ -2,13 +2,32 @@
 
 Adding a provider is one adapter file and one line in ``_REGISTRY``. A loader imports
 its adapter (and so the vendor's package) only when it is called.
+
+A package of your own adds a provider without a change here, by an entry point of the
+group ``personalab.providers`` that names a loader::
+
+    # pyproject.toml of your package
+    [project.entry-points."personalab.providers"]
+    acme = "acme_backend:create"
+
+    # acme_backend.py
+    def create(config):
+        return AcmeClient(api_key=config.secret("ACME_API_KEY"))
+
+    # config.yml
+    models:
+      image: { provider: acme, model_name: acme-portrait-2 }
+
+The client it returns needs the six methods of :class:`LLMClient`, and an attribute
+``provider`` with its name for the records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
 
 from personalab_core.errors import ConfigError
 from personalab_core.llm.client import (
@@ -23,6 +42,10 @@ from personalab_core.llm.client import (
 if TYPE_CHECKING:
     from personalab_core.config import Config
 
+ENTRY_POINTS = "personalab.providers"
+"""Group of entry points that name loaders of further providers."""
+
+Loader = Callable[["Config"], LLMClient]
 Modality = Literal["text", "image", "video"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
@@ -64,7 +87,7 @@ def _simulated(config: Config) -> LLMClient:
     return SimulatedClient(patches=load_patch_catalogue(config))
 
 
-_REGISTRY: Mapping[str, Callable[[Config], LLMClient]] = {
+_REGISTRY: Mapping[str, Loader] = {
     "gemini": _gemini,
     "openai": _openai,
     "replicate": _replicate,
@@ -81,24 +104,38 @@ def create_client(config: Config) -> LLMClient:
     :class:`RoutingClient`. No key is checked and no connection opened here.
 
     Raises:
-        ConfigError: A modality names a provider that is not built in.
+        ConfigError: A modality names a provider that is neither built in nor installed, or an
+            installed one cannot be loaded.
         MissingDependencyError: That provider's package is not installed.
     """
-    names = {modality: _known(config.provider(modality), modality) for modality in MODALITIES}
-    clients = {name: _REGISTRY[name](config) for name in dict.fromkeys(names.values())}
+    names = {modality: config.provider(modality) for modality in MODALITIES}
+    loaders = {name: _loader(name, modality) for modality, name in names.items()}
+    clients = {name: loader(config) for name, loader in loaders.items()}
     if len(clients) == 1:
         return next(iter(clients.values()))
     return RoutingClient(text=clients[names["text"]], image=clients[names["image"]], video=clients[names["video"]])
 
 
-def _known(name: str, modality: Modality) -> str:
+def _loader(name: str, modality: Modality) -> Loader:
     if name in _REGISTRY:
-        return name
-    near = get_close_matches(name, _REGISTRY, n=1)
+        return _REGISTRY[name]
+    installed = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name in installed:
+        return _installed(installed[name])
+    known = sorted({*_REGISTRY, *installed})
+    near = get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(
-        f"Unknown provider {name!r} for models.{modality}.provider. Known: {', '.join(sorted(_REGISTRY))}.{hint}"
-    )
+    raise ConfigError(f"Unknown provider {name!r} for models.{modality}.provider. Known: {', '.join(known)}.{hint}")
+
+
+def _installed(point: EntryPoint) -> Loader:
+    try:
+        loader = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"The provider {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+    if not callable(loader):
+        raise ConfigError(f"The provider {point.name!r} ({point.value}) is not a function that takes the configuration")
+    return cast("Loader", loader)
 
 
 def provider_of(client: LLMClient, modality: Modality) -> str:

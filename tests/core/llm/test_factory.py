@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from personalab_core.config import Config, load_config
 from personalab_core.errors import ConfigError, MissingDependencyError, MissingKeyError
-from personalab_core.llm import RoutingClient, Seedable, create_client, provider_of
+from personalab_core.llm import LLMClient, RoutingClient, Seedable, create_client, provider_of
 from personalab_core.llm.factory import MODALITIES, Modality
 from tests.support.fakes import FakeLLMClient
 
@@ -111,3 +112,78 @@ def test_a_client_from_outside_is_named_by_its_class() -> None:
         provider = property(lambda self: None)  # type: ignore[assignment]
 
     assert provider_of(object(), "image") == "object"  # type: ignore[arg-type]
+
+
+BACKEND = """
+import asyncio
+from personalab_core.llm import LLMClient, LLMImageResponse, LLMTextResponse, LLMVideoResponse
+
+
+class MyAdapter:
+    provider = "acme"
+
+    def __init__(self, key):
+        self.key = key
+
+    def generate_text_json(self, *, system_instruction, user_prompt, schema, use_search, model_name):
+        return LLMTextResponse(parsed={"title": "t"}, text='{"title": "t"}')
+
+    def generate_image(self, *, parts, aspect_ratio, model_name):
+        return LLMImageResponse(images=[self.key.encode()])
+
+    def generate_video(self, *, prompt, resolution, aspect_ratio, model_name):
+        return LLMVideoResponse(video_data=b"video", operation_name="op-123")
+
+    async def generate_text_json_async(self, **request):
+        return await asyncio.to_thread(lambda: self.generate_text_json(**request))
+
+    async def generate_image_async(self, **request):
+        return await asyncio.to_thread(lambda: self.generate_image(**request))
+
+    async def generate_video_async(self, **request):
+        return await asyncio.to_thread(lambda: self.generate_video(**request))
+
+
+def create(config):
+    return MyAdapter(config.secret("ACME_API_KEY"))
+
+
+not_callable = 3
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package from elsewhere with providers, one of which works."""
+    site = tmp_path / "site"
+    info = site / "acme-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "acme_backend.py").write_text(BACKEND)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    points = ("acme = acme_backend:create", "gone = acme_absent:create", "odd = acme_backend:not_callable")
+    (info / "entry_points.txt").write_text("[personalab.providers]\n" + "\n".join(points) + "\n")
+    monkeypatch.syspath_prepend(str(site))
+    yield
+    sys.modules.pop("acme_backend", None)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_package_from_elsewhere_adds_a_provider_of_its_own(tmp_path: Path) -> None:
+    overrides = {"models.image": {"provider": "acme", "model_name": "acme-portrait-2"}}
+    environ = {"ACME_API_KEY": "its own key"}
+    config = load_config(profile="simulated", workspace=tmp_path, environ=environ, overrides=overrides)
+    client = create_client(config)
+    assert provider_of(client, "image") == "acme"
+    response = client.generate_image(parts=["p"], aspect_ratio="1:1", model_name="m")
+    assert list(response.images) == [b"its own key"]
+    assert isinstance(client.client_for("image"), LLMClient)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("gone", "acme_absent:create.*cannot be loaded"), ("odd", "not a function"), ("acmee", "Did you mean 'acme'")],
+)
+def test_a_provider_from_elsewhere_that_does_not_work_is_named(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        create_client(_config(tmp_path, image=name))

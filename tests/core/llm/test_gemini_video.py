@@ -22,6 +22,7 @@ from personalab_core.errors import (
 from personalab_core.llm import ImagePart, ResumableVideos
 from personalab_core.llm.gemini import GeminiAdapter
 from personalab_core.llm.outputs import Outputs
+from tests.support.logs import everything_logged
 from tests.support.loopback import LoopbackServer, Reply, loopback_server
 from tests.support.vendors import KEY, PROMPT, REFERENCE, SECOND_REFERENCE, patience, tiny_mp4
 
@@ -282,3 +283,13 @@ def test_a_started_operation_can_be_collected_again(server: LoopbackServer, adap
     for _ in range(2):
         assert adapter.collect_video(operation).video_data == tiny_mp4()
     started(server)
+
+
+@both_routes
+def test_key_prompt_and_pictures_stay_out_of_logs(server: LoopbackServer, adapter: GeminiAdapter, model: str) -> None:
+    with everything_logged() as log:
+        response = film(adapter, model, prompt=[PROMPT, ImagePart(REFERENCE)])
+    everything = log.getvalue() + repr(response) + repr(adapter)
+    assert log.getvalue()
+    for secret in (KEY, PROMPT, base64.b64encode(REFERENCE).decode()[:40], base64.b64encode(tiny_mp4()).decode()[:40]):
+        assert secret not in everything

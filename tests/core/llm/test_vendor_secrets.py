@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
-import logging
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from personalab_core.errors import LLMError
+from tests.support.logs import everything_logged
 from tests.support.loopback import Reply
 from tests.support.vendors import ANSWERED, KEY, PACKAGES, PROMPT, REFERENCE, Rig, rig_of
-
-
-@contextmanager
-def everything_logged() -> Iterator[io.StringIO]:
-    """Listen to the root logger at DEBUG, with every SDK's own logger turned up."""
-    log = io.StringIO()
-    handler = logging.StreamHandler(log)
-    loggers = [logging.getLogger(name) for name in ("", "openai", "runwayml", "replicate", "runware", "httpx")]
-    levels = [logger.level for logger in loggers]
-    loggers[0].addHandler(handler)
-    for logger in loggers:
-        logger.setLevel(logging.DEBUG)
-    try:
-        yield log
-    finally:
-        loggers[0].removeHandler(handler)
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 @pytest.mark.parametrize("ask", [Rig.ask, Rig.ask_async], ids=["sync", "async"])
