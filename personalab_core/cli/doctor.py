@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -54,13 +54,20 @@ class Check:
     detail: str
 
 
-def doctor(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def doctor(
+    context: typer.Context,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the configured providers; costs nothing, sends the keys.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check the installation, the models, the keys and the workspace.
 
-    Exit code 1 if something that is needed is missing. Example: personalab doctor
+    Exit code 1 if something that is needed is missing. Example: personalab doctor --online
     """
     config = chosen(context).load()
-    checks = list(_checks(config))
+    checks = [*_checks(config), *(_providers(config) if online else ())]
     missing = [check for check in checks if check.verdict == "missing"]
     if as_json:
         print_json({"profile": config.profile, "ready": not missing, "checks": [asdict(check) for check in checks]})
@@ -113,6 +120,18 @@ def _keys(config: Config) -> Iterator[Check]:
         else:
             verdict: Verdict = "missing" if provider in used else "optional"
             yield Check(f"key of {provider}", verdict, f"{names} is not set")
+
+
+def _providers(config: Config) -> Iterator[Check]:
+    """Ask each configured provider whose key is set about its model."""
+    from personalab_core.llm.reachability import QUESTIONS, check_reachability
+
+    for modality in config.models:
+        provider, model = config.provider(modality), config.model_name(modality)
+        key = config.secret(*_KEYS.get(provider, ()))
+        if key and provider in QUESTIONS:
+            found = check_reachability(provider, model, key)
+            yield Check(f"{provider} for {modality}", "ok" if found.ok else "missing", found.detail)
 
 
 def _pack(config: Config) -> Check:
