@@ -22,12 +22,14 @@ AspectRatio = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}:[1-9]\d{0,3}$")]
 class ModelSettings(Section):
     """Which provider and which of its models serve one modality.
 
-    ``reference_input`` is the model's own input key for reference pictures, for image
-    models that the table of models does not know.
+    ``base_url`` is the server of the provider ``openai_compatible``. ``reference_input`` is the
+    model's own input key for reference pictures, for image models that the table of models
+    does not know.
     """
 
     provider: Name
     model_name: Name
+    base_url: Name | None = None
     reference_input: Name | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from personalab_core.errors import CapabilityError
 from personalab_core.llm.client import LLMImageResponse, LLMTextResponse, LLMVideoResponse, Part
@@ -18,7 +18,7 @@ def _refuse(provider: str, what: str) -> NoReturn:
 class NoText:
     """For an adapter that writes no text."""
 
-    provider: ClassVar[str]
+    provider: str
 
     def generate_text_json(
         self,
@@ -48,7 +48,7 @@ class NoText:
 class NoImages:
     """For an adapter that makes no pictures."""
 
-    provider: ClassVar[str]
+    provider: str
 
     def generate_image(
         self,
@@ -74,7 +74,7 @@ class NoImages:
 class NoVideo:
     """For an adapter that makes no video."""
 
-    provider: ClassVar[str]
+    provider: str
 
     def generate_video(
         self,

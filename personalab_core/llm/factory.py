@@ -62,6 +62,20 @@ def _openai(config: Config) -> LLMClient:
     return OpenAIAdapter(api_key=config.secret(*KEY_VARIABLES))
 
 
+def _openai_compatible(config: Config) -> LLMClient:
+    from personalab_core.llm.openai_adapter import OpenAIAdapter
+    from personalab_core.llm.openai_errors import COMPATIBLE
+
+    base_url = config.models.text.base_url
+    if not base_url:
+        raise ConfigError(
+            f"The provider {COMPATIBLE.provider!r} needs models.text.base_url, such as http://127.0.0.1:8000/v1."
+        )
+    # A server on this machine seldom asks for a key, but the SDK insists on one.
+    key = config.secret(*COMPATIBLE.key_variables) or "none"
+    return OpenAIAdapter(api_key=key, base_url=base_url, vendor=COMPATIBLE)
+
+
 def _replicate(config: Config) -> LLMClient:
     from personalab_core.llm.replicate_adapter import KEY_VARIABLES, ReplicateAdapter
 
@@ -90,6 +104,7 @@ def _simulated(config: Config) -> LLMClient:
 _REGISTRY: Mapping[str, Loader] = {
     "gemini": _gemini,
     "openai": _openai,
+    "openai_compatible": _openai_compatible,
     "replicate": _replicate,
     "runware": _runware,
     "runway": _runway,

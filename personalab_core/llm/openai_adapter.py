@@ -9,7 +9,7 @@ Nothing is stored on the server (``store=False``); the SDK's own retries are off
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from personalab_core.errors import (
     CallCancelledError,
@@ -25,7 +25,7 @@ from personalab_core.llm.capabilities import NoImages, NoVideo
 from personalab_core.llm.client import LLMTextResponse, Source, Usage
 from personalab_core.llm.connections import tls_context
 from personalab_core.llm.prices import cost_from_table
-from personalab_core.llm.vendor_errors import PolicyBlock, translated
+from personalab_core.llm.vendor_errors import PolicyBlock, Vendor, translated
 from personalab_core.schemas import Cost
 
 try:
@@ -35,7 +35,7 @@ except ImportError as error:
         "The 'openai' provider needs the 'openai' package, which is not installed. Install it with: pip install openai"
     ) from error
 
-from personalab_core.llm.openai_errors import VENDOR, table
+from personalab_core.llm.openai_errors import VENDOR, table_of
 
 KEY_VARIABLES = VENDOR.key_variables
 
@@ -105,13 +105,20 @@ class OpenAIAdapter(NoImages, NoVideo):
         api_key: The key, or ``None``: then the first call says which variable to set.
         base_url: Another server than OpenAI's, ending in ``/v1``: a gateway, vLLM, a test.
         timeout_s: Time limit of one call in seconds.
+        vendor: Who messages and records say it was.
     """
 
-    provider: ClassVar[str] = VENDOR.provider
-
     def __init__(
-        self, *, api_key: str | None, base_url: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        *,
+        api_key: str | None,
+        base_url: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        vendor: Vendor = VENDOR,
     ) -> None:
+        self.provider = vendor.provider
+        self._vendor = vendor
+        self._table = table_of(vendor)
         self._api_key = api_key
         self._base_url = base_url
         self._timeout_s = timeout_s
@@ -138,12 +145,12 @@ class OpenAIAdapter(NoImages, NoVideo):
         request = _request(system_instruction, user_prompt, schema, model_name, use_search=use_search)
         http = openai.DefaultHttpxClient(verify=tls_context())
         try:
-            with translated(table), openai.OpenAI(**settings, http_client=http) as sdk:
+            with translated(self._table), openai.OpenAI(**settings, http_client=http) as sdk:
                 raw = sdk.responses.with_raw_response.create(**request)
                 body, request_id = raw.content, raw.request_id
         except PolicyBlock as block:
             return LLMTextResponse(block_reason=block.reason, request_id=block.request_id)
-        return _text_response(read_answer(VENDOR, _Response, body), request_id, model_name)
+        return self._response(body, request_id, model_name)
 
     async def generate_text_json_async(
         self,
@@ -159,21 +166,50 @@ class OpenAIAdapter(NoImages, NoVideo):
         request = _request(system_instruction, user_prompt, schema, model_name, use_search=use_search)
         http = openai.DefaultAsyncHttpxClient(verify=tls_context())
         try:
-            with translated(table):
+            with translated(self._table):
                 async with openai.AsyncOpenAI(**settings, http_client=http) as sdk:
                     raw = await sdk.responses.with_raw_response.create(**request)
                     body, request_id = raw.content, raw.request_id
         except PolicyBlock as block:
             return LLMTextResponse(block_reason=block.reason, request_id=block.request_id)
-        return _text_response(read_answer(VENDOR, _Response, body), request_id, model_name)
+        return self._response(body, request_id, model_name)
 
     def _settings(self) -> dict[str, Any]:
         return {
-            "api_key": VENDOR.require_key(self._api_key),
+            "api_key": self._vendor.require_key(self._api_key),
             "base_url": self._base_url,
             "timeout": self._timeout_s,
             "max_retries": 0,
         }
+
+    def _response(self, body: bytes, request_id: str | None, model_name: str) -> LLMTextResponse:
+        """Return what an answer means.
+
+        Raises:
+            LLMError: It says that the call failed or was cancelled, or cannot be read.
+        """
+        answer = read_answer(self._vendor, _Response, body)
+        if answer.status == "failed":
+            code = (answer.error.code if answer.error else None) or ""
+            raise self._vendor.failure(_FAILURES.get(code, InvalidRequestError), request_id=request_id)
+        if answer.status == "cancelled":
+            raise self._vendor.failure(CallCancelledError, request_id=request_id)
+        reason = answer.incomplete_details.reason if answer.incomplete_details else None
+        text = "".join(part.text or "" for part in answer.contents if part.type == "output_text")
+        refused = "refusal" if any(part.type == "refusal" for part in answer.contents) else None
+        counted = answer.usage or _Usage()
+        usage = Usage(input_tokens=counted.input_tokens, output_tokens=counted.output_tokens)
+        return LLMTextResponse(
+            parsed=decoded_json(text),
+            text=text,
+            sources=tuple(_sources(answer)),
+            block_reason="content_filter" if reason == "content_filter" else refused,
+            finish_reason=reason or answer.status,
+            request_id=request_id,
+            model_version=answer.model,
+            usage=usage,
+            cost=Cost() if _has_extras(answer) else cost_from_table(self.provider, model_name, usage),
+        )
 
 
 def _request(
@@ -208,43 +244,13 @@ def _is_strict(schema: object) -> bool:
     return all(_is_strict(inner) for inner in schema) if isinstance(schema, list) else True
 
 
-def _text_response(answer: _Response, request_id: str | None, model_name: str) -> LLMTextResponse:
-    if answer.status == "failed":
-        raise _failed(answer, request_id)
-    if answer.status == "cancelled":
-        raise VENDOR.failure(CallCancelledError, request_id=request_id)
-    reason = answer.incomplete_details.reason if answer.incomplete_details else None
-    text = "".join(part.text or "" for part in answer.contents if part.type == "output_text")
-    refused = "refusal" if any(part.type == "refusal" for part in answer.contents) else None
-    usage = answer.usage or _Usage()
-    consumed = Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
-    return LLMTextResponse(
-        parsed=decoded_json(text),
-        text=text,
-        sources=tuple(_sources(answer)),
-        block_reason="content_filter" if reason == "content_filter" else refused,
-        finish_reason=reason or answer.status,
-        request_id=request_id,
-        model_version=answer.model,
-        usage=consumed,
-        cost=_cost(answer, model_name, consumed),
-    )
-
-
-def _failed(answer: _Response, request_id: str | None) -> LLMError:
-    code = (answer.error.code if answer.error else None) or ""
-    return VENDOR.failure(_FAILURES.get(code, InvalidRequestError), request_id=request_id)
-
-
 def _sources(answer: _Response) -> list[Source]:
     notes = [note for part in answer.contents for note in part.annotations or ()]
     return [Source(note.title or "", note.url) for note in notes if note.type == "url_citation" and note.url]
 
 
-def _cost(answer: _Response, model_name: str, consumed: Usage) -> Cost:
-    """Return the price; unknown with web searches and cached input, which are charged differently."""
+def _has_extras(answer: _Response) -> bool:
+    """Return whether web searches or cached input make the price differ from that of the tokens."""
     searched = any(item.type == "web_search_call" for item in answer.output or ())
     details = answer.usage.input_tokens_details if answer.usage else None
-    if searched or (details is not None and details.cached_tokens):
-        return Cost()
-    return cost_from_table(VENDOR.provider, model_name, consumed)
+    return searched or bool(details is not None and details.cached_tokens)

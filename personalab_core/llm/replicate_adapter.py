@@ -14,7 +14,7 @@ import binascii
 import copy
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from personalab_core.errors import (
     CallCancelledError,
@@ -64,7 +64,7 @@ class ReplicateAdapter(NoText, NoVideo):
         reference_input: Input key of reference pictures, for a model that the table does not know.
     """
 
-    provider: ClassVar[str] = VENDOR.provider
+    provider = VENDOR.provider
 
     def __init__(
         self,

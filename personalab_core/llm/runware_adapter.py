@@ -14,7 +14,7 @@ import binascii
 import copy
 import uuid
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from personalab_core.errors import InvalidRequestError, LLMError, MissingDependencyError, OutputLostError
 from personalab_core.llm.answers import Answer, read_answer
@@ -70,7 +70,7 @@ class RunwareAdapter(NoText, NoVideo):
         reference_input: Where reference pictures go, for a model that differs from the table.
     """
 
-    provider: ClassVar[str] = VENDOR.provider
+    provider = VENDOR.provider
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import asyncio
 import copy
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from personalab_core.errors import CallCancelledError, InvalidRequestError, LLMError, MissingDependencyError
 from personalab_core.llm.answers import Answer, read_answer
@@ -72,7 +72,7 @@ class RunwayAdapter(NoText, NoImages):
         outputs: How files are fetched.
     """
 
-    provider: ClassVar[str] = VENDOR.provider
+    provider = VENDOR.provider
 
     def __init__(
         self,

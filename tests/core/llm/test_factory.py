@@ -13,6 +13,8 @@ from personalab_core.errors import ConfigError, MissingDependencyError, MissingK
 from personalab_core.llm import LLMClient, RoutingClient, Seedable, create_client, provider_of
 from personalab_core.llm.factory import MODALITIES, Modality
 from tests.support.fakes import FakeLLMClient
+from tests.support.loopback import Reply, loopback_server
+from tests.support.vendors import openai_text
 
 
 def _config(tmp_path: Path, **providers: str) -> Config:
@@ -187,3 +189,30 @@ def test_a_package_from_elsewhere_adds_a_provider_of_its_own(tmp_path: Path) -> 
 def test_a_provider_from_elsewhere_that_does_not_work_is_named(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         create_client(_config(tmp_path, image=name))
+
+
+def test_a_server_that_speaks_openais_language_is_set_in_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with loopback_server() as server:
+        server.script(Reply(openai_text('{"n": 1}')))
+        model = {"provider": "openai_compatible", "model_name": "local-model", "base_url": f"{server.url}/v1"}
+        environ = {"OPENAI_API_KEY": "openai's own key"}
+        config = load_config(profile="simulated", workspace=tmp_path, environ=environ, overrides={"models.text": model})
+        client = create_client(config)
+        answer = client.generate_text_json(
+            system_instruction="", user_prompt="p", schema=None, use_search=False, model_name="local-model"
+        )
+    (call,) = server.calls
+    assert call.path == "/v1/responses"
+    assert "own key" not in str(call.headers)
+    assert answer.parsed == {"n": 1}
+    assert provider_of(client, "text") == "openai_compatible"
+
+
+def test_such_a_server_needs_an_address(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    with pytest.raises(ConfigError, match=r"models\.text\.base_url"):
+        create_client(_config(tmp_path, text="openai_compatible"))
