@@ -58,6 +58,6 @@ $(VENV)/.app: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app
-	$(PIP) -e '.[eval,dev]'
+	$(PIP) -e '.[eval,dev,all-providers]'
 	@$(PIP) -e '.[dlib]' || echo "The extra 'dlib' could not be installed here; its tests will be skipped."
 	@touch $@
