@@ -69,9 +69,9 @@ def plan_shots(*, share: float = 1.0) -> Iterator[TestShot]:
     """
     yield from _random_people(round(80 * share))
     yield from _lookalikes(round(20 * share))
-    yield from _changes("change_all", round(25 * share), bones_only=False)
-    yield from _changes("change_bones", round(25 * share), bones_only=True)
-    yield from _product(round(30 * share))
+    yield from _changes("change_all", round(20 * share), bones_only=False)
+    yield from _changes("change_bones", round(20 * share), bones_only=True)
+    yield from _product(round(24 * share))
     yield from _away(round(1000 * share))
 
 
@@ -109,7 +109,7 @@ def _lookalikes(groups: int) -> Iterator[TestShot]:
 
 
 def _changes(purpose: str, count: int, *, bones_only: bool) -> Iterator[TestShot]:
-    """The first random people, changed by growing steps in one direction, in the same three scenes."""
+    """The first random people, changed by growing steps in one direction, in the same two scenes."""
     for number in range(count):
         for step in STEPS:
             person = perturb(
@@ -118,10 +118,10 @@ def _changes(purpose: str, count: int, *, bones_only: bool) -> Iterator[TestShot
                 appearance_eps=0.0 if bones_only else step,
                 seed=SEED_BASE + number,
             )
-            for j in range(3):
+            for j in range(2):
                 yield _shot(
                     purpose, number, person, "headshot", size=SIZES["headshot"], step=step,
-                    style_seed=number * 2, scene_seed=3_000_000 + number * 3 + j,
+                    style_seed=number * 2, scene_seed=3_000_000 + number * 2 + j,
                 )  # fmt: skip
 
 

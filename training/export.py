@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from personalab_core.simulation import RENDERER_VERSION
 from training.nets import STRIDES, Detector, Landmarker, Recogniser
 from training.render_set import PEOPLE, SHOTS
+from training.schedule import load_weights
 
 PACK_NAME = "simface"
 MIN_HALF_SIZE = 64
@@ -111,19 +112,14 @@ def export_net(net: nn.Module, path: Path, size: int, outputs: list[str], axes: 
     print(f"{path.name}: {path.stat().st_size / 1e6:.3f} MB, largest difference {difference:.5f}", flush=True)
 
 
-def _restored(net: nn.Module, checkpoint: Path) -> tuple[nn.Module, dict[str, int]]:
-    state = torch.load(checkpoint, weights_only=True)
-    net.load_state_dict(state["weights"])
-    return net.eval(), {name: int(state[name]) for name in ("seed", "step", "steps")}
-
-
 def export_pack(checkpoints: Path, out: Path) -> dict[str, Any]:
     """Export the three nets into `out` and return what `MODEL.json` says."""
-    detector, detector_run = _restored(Detector(), checkpoints / "detector.pt")
-    landmarker, landmarks_run = _restored(Landmarker(), checkpoints / "landmarks.pt")
-    recogniser, recogniser_run = _restored(Recogniser(), checkpoints / "recogniser.pt")
-    if not isinstance(recogniser, Recogniser):
-        raise TypeError("expected a Recogniser")
+    detector, landmarker, recogniser = Detector(), Landmarker(), Recogniser()
+    runs = {
+        "detector": load_weights(detector, checkpoints / "detector.pt"),
+        "landmarks": load_weights(landmarker, checkpoints / "landmarks.pt"),
+        "recogniser": load_weights(recogniser, checkpoints / "recogniser.pt"),
+    }
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         folder = Path(scratch)
@@ -142,7 +138,7 @@ def export_pack(checkpoints: Path, out: Path) -> dict[str, Any]:
         "license": "MIT",
         "scope": "simulated portraits only; worthless on photographs",
         "render_set": {"people": PEOPLE, "pictures": PEOPLE * SHOTS},
-        "training": {"detector": detector_run, "landmarks": landmarks_run, "recogniser": recogniser_run},
+        "training": runs,
         "sha256": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(out.glob("*.onnx"))},
     }
     temporary = out / "MODEL.json.partial"

@@ -60,6 +60,13 @@ def save_checkpoint(path: Path, average: AveragedWeights, *, step: int, steps: i
     temporary.replace(path)
 
 
+def load_weights(net: nn.Module, checkpoint: Path) -> dict[str, int]:
+    """Put a checkpoint's averaged weights into a net and return its step, steps and seed."""
+    state = torch.load(checkpoint, weights_only=True)
+    net.load_state_dict(state["weights"])
+    return {name: int(state[name]) for name in ("seed", "step", "steps")}
+
+
 def to_input(images: list[NDArray[np.uint8]], scale: float) -> Tensor:
     """Stack BGR pictures to an RGB tensor (n, 3, height, width), (x - 127.5) / scale."""
     stack = torch.from_numpy(np.stack(images)[..., ::-1].copy()).permute(0, 3, 1, 2)

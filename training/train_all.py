@@ -17,8 +17,8 @@ from personalab_core.config.resources import data_path
 from training.export import PACK_NAME, export_pack
 
 CORES = 2
-NETS = ("recogniser", "detector", "landmarks")
-"""The recogniser and the detector take longest and start first."""
+CYCLES = {"recogniser": 2, "detector": 2, "landmarks": 1}
+"""Learning rate cycles per net; the recogniser and the detector take longest and start first."""
 
 
 def _run(module: str, *arguments: object, log: Path) -> None:
@@ -49,17 +49,21 @@ def render(work: Path) -> None:
 
 
 def train(work: Path) -> None:
-    """Train the three nets."""
+    """Train the three nets, each in one or two cycles."""
     with ThreadPoolExecutor(CORES) as pool:
-        jobs = [
-            pool.submit(
-                _run, f"training.train_{net}", "--data", work / "data", "--out", work / f"{net}.pt",
-                log=work / f"{net}.log",
-            )
-            for net in NETS
-        ]  # fmt: skip
+        jobs = [pool.submit(_train_net, work, net) for net in CYCLES]
         for job in jobs:
             job.result()
+
+
+def _train_net(work: Path, net: str) -> None:
+    module, data, final = f"training.train_{net}", work / "data", work / f"{net}.pt"
+    if CYCLES[net] == 1:
+        _run(module, "--data", data, "--out", final, log=work / f"{net}.log")
+        return
+    first = work / f"{net}_first.pt"
+    _run(module, "--data", data, "--out", first, log=work / f"{net}_first.log")
+    _run(module, "--data", data, "--init", first, "--out", final, log=work / f"{net}.log")
 
 
 def main() -> None:

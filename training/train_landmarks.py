@@ -16,11 +16,22 @@ from training.augment import Affine, Image, apply_affine, camera, mirror, occlud
 from training.nets import Landmarker
 from training.render_set import PEOPLE
 from training.samples import Sample, load_samples
-from training.schedule import AveragedWeights, Progress, cosine_rate, prepare_torch, save_checkpoint, to_input
+from training.schedule import (
+    AveragedWeights,
+    Progress,
+    cosine_rate,
+    load_weights,
+    prepare_torch,
+    save_checkpoint,
+    to_input,
+)
 
 STEPS = 4500
 SEED = 12
 PEAK_RATE = 3e-3
+SECOND_STEPS = 2000
+SECOND_RATE = 2e-3
+"""A second, shorter cosine cycle from the first one's averaged weights."""
 BATCH = 16
 CROP_PX = 192
 MIN_BOX_PX = 22
@@ -119,17 +130,27 @@ def wing_loss(predicted: Tensor, true: Tensor) -> Tensor:
     return torch.where(d < WING_WIDTH, small, d - offset).mean() * 10
 
 
-def train(data: Path, out: Path, steps: int) -> None:
-    """Train from scratch and write the averaged weights to `out` (also every 500 steps)."""
-    prepare_torch(SEED)
-    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), SEED)
+def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
+    """Train one cycle and write the averaged weights to `out` (also every 500 steps).
+
+    Args:
+        data: Folder of rendered shards.
+        out: Checkpoint to write.
+        steps: Length of the cycle.
+        init: Checkpoint of the first cycle; None starts from scratch.
+    """
+    seed, peak = (SEED, PEAK_RATE) if init is None else (SEED + 100, SECOND_RATE)
+    prepare_torch(seed)
+    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), seed)
     net = Landmarker().to(memory_format=torch.channels_last).train()
     net.points.bias.data = torch.from_numpy(maker.mean_points())
-    optimiser = torch.optim.AdamW(net.parameters(), PEAK_RATE, weight_decay=1e-3)
+    if init is not None:
+        load_weights(net, init)
+    optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
     average, progress = AveragedWeights(net), Progress(every=100)
     for step in range(1, steps + 1):
         for group in optimiser.param_groups:
-            group["lr"] = cosine_rate(step, steps, PEAK_RATE)
+            group["lr"] = cosine_rate(step, steps, peak)
         crops = [maker.crop(step, slot) for slot in range(BATCH)]
         true = torch.from_numpy(np.stack([points for _, points in crops]))
         predicted = net(to_input([image for image, _ in crops], 128.0)).reshape(-1, 106, 2)
@@ -141,7 +162,7 @@ def train(data: Path, out: Path, steps: int) -> None:
         error_px = float((predicted.detach() - true).norm(dim=2).mean()) * CROP_PX / 2
         progress.add(step, wing=loss.item(), error_px=error_px)
         if step % 500 == 0 or step == steps:
-            save_checkpoint(out, average, step=step, steps=steps, seed=SEED)
+            save_checkpoint(out, average, step=step, steps=steps, seed=seed)
 
 
 def main() -> None:
@@ -149,9 +170,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--init", type=Path, help="checkpoint of the first cycle: run the second")
+    parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    train(arguments.data, arguments.out, arguments.steps)
+    steps = arguments.steps or (SECOND_STEPS if arguments.init else STEPS)
+    train(arguments.data, arguments.out, steps, arguments.init)
 
 
 if __name__ == "__main__":

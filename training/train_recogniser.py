@@ -27,6 +27,7 @@ from training.schedule import (
     AveragedWeights,
     Progress,
     cosine_rate,
+    load_weights,
     prepare_torch,
     ramp,
     save_checkpoint,
@@ -36,6 +37,9 @@ from training.schedule import (
 STEPS = 2400
 SEED = 13
 PEAK_RATE = 2.5e-3
+SECOND_STEPS = 1000
+SECOND_RATE = 1.3e-3
+"""A second, shorter cosine cycle from the first one's averaged weights, with a detector's misalignment throughout."""
 BATCH = 48
 CROP_PX = 112
 PAD_PX = 16
@@ -122,55 +126,122 @@ def margin_loss(cosines: Tensor, classes: Tensor, *, margin_rad: float, scale: f
     return F.cross_entropy(scale * pushed, classes)
 
 
-def _batches(count: int, steps: int) -> list[NDArray[np.intp]]:
+@dataclass(frozen=True)
+class Emphasis:
+    """What a step trains: augmentation strength, share of detector noise, margin and weights of the two losses."""
+
+    strength: float
+    detector_share: float
+    margin_rad: float
+    scale: float
+    margin_weight: float
+    regression_weight: float
+
+
+def first_cycle(done: float) -> Emphasis:
+    """Parameters first, identities later: a margin from the start never leaves chance level."""
+    return Emphasis(
+        strength=0.25 + 0.75 * ramp(done, 0.0, 0.25),
+        detector_share=0.6 * ramp(done, 0.3, 0.5),
+        margin_rad=MARGIN_RAD * ramp(done, 0.25, 0.6),
+        scale=20 + 10 * ramp(done, 0.0, 0.5),
+        margin_weight=0.1 + 0.9 * ramp(done, 0.02, 0.2),
+        regression_weight=REGRESSION_WEIGHT * (1 - 0.6 * done),
+    )
+
+
+def second_cycle(done: float) -> Emphasis:
+    """Everything at once, on crops as a detector makes them."""
+    return Emphasis(
+        strength=1.0,
+        detector_share=0.6,
+        margin_rad=0.15 + (MARGIN_RAD - 0.15) * ramp(done, 0.0, 0.5),
+        scale=30.0,
+        margin_weight=1.0,
+        regression_weight=REGRESSION_WEIGHT * (1 - 0.6 * done),
+    )
+
+
+@torch.no_grad()
+def fitted_heads(net: Recogniser, gallery: Gallery) -> tuple[Tensor, nn.Linear]:
+    """Class centres and the parameter regression that suit a trained net: class means and least squares."""
+    net.eval()
+    hidden, embeddings = [], []
+    for start in range(0, len(gallery.crops), BATCH):
+        crops = gallery.crops[start : start + BATCH, PAD_PX:-PAD_PX, PAD_PX:-PAD_PX]
+        h, e = net.features(to_input(list(crops), 127.5))
+        hidden.append(h)
+        embeddings.append(F.normalize(e))
+    net.train()
+    centres = torch.zeros(gallery.n_classes, net.embed.out_features)
+    centres.index_add_(0, torch.from_numpy(gallery.classes), torch.cat(embeddings))
+    inputs = torch.cat(hidden)
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], 1)
+    solution = torch.linalg.lstsq(inputs, torch.from_numpy(gallery.parameters)).solution
+    regression = nn.Linear(net.hidden.out_features, gallery.parameters.shape[1])
+    regression.weight.data, regression.bias.data = solution[:-1].T.contiguous(), solution[-1].contiguous()
+    return F.normalize(centres), regression
+
+
+def _batches(count: int, steps: int, seed: int) -> list[NDArray[np.intp]]:
     """Sample numbers of every step: whole passes in random order."""
     passes = -(-steps * BATCH // count)
-    order = np.concatenate([np.random.default_rng([SEED, 1, i]).permutation(count) for i in range(passes)])
+    order = np.concatenate([np.random.default_rng([seed, 1, i]).permutation(count) for i in range(passes)])
     return list(order[: steps * BATCH].reshape(steps, BATCH))
 
 
-def train(data: Path, out: Path, steps: int) -> None:
-    """Train from scratch and write the averaged weights to `out` (also every 300 steps)."""
-    prepare_torch(SEED)
+def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
+    """Train one cycle and write the averaged weights to `out` (also every 300 steps).
+
+    Args:
+        data: Folder of rendered shards.
+        out: Checkpoint to write.
+        steps: Length of the cycle.
+        init: Checkpoint of the first cycle; None starts from scratch.
+    """
+    seed, peak, cycle = (SEED, PEAK_RATE, first_cycle) if init is None else (SEED + 100, SECOND_RATE, second_cycle)
+    prepare_torch(seed)
     gallery = build_gallery(load_samples(data, PEOPLE))
     print(f"{len(gallery.crops)} faces of {gallery.n_classes} people", flush=True)
     net = Recogniser().to(memory_format=torch.channels_last).train()
     regression = nn.Linear(net.hidden.out_features, len(REGRESSED))
-    centres = nn.Parameter(torch.randn(gallery.n_classes, net.embed.out_features) * 0.05)
+    start = torch.randn(gallery.n_classes, net.embed.out_features) * 0.05
+    if init is not None:
+        load_weights(net, init)
+        start, regression = fitted_heads(net, gallery)
+    centres = nn.Parameter(start)
     trained = [*net.parameters(), *regression.parameters()]
     optimiser = torch.optim.AdamW(
-        [{"params": trained, "weight_decay": 1e-2}, {"params": [centres], "weight_decay": 5e-3}], PEAK_RATE
+        [{"params": trained, "weight_decay": 1e-2}, {"params": [centres], "weight_decay": 5e-3}], peak
     )
     average, progress = AveragedWeights(net), Progress(every=100)
-    for step, chosen in enumerate(_batches(len(gallery.crops), steps), start=1):
-        done = step / steps
+    for step, chosen in enumerate(_batches(len(gallery.crops), steps, seed), start=1):
+        now = cycle(step / steps)
         for group in optimiser.param_groups:
-            group["lr"] = cosine_rate(step, steps, PEAK_RATE, warm_up=60)
+            group["lr"] = cosine_rate(step, steps, peak, warm_up=60)
         classes = torch.from_numpy(gallery.classes[chosen])
-        hidden, embedding = net.features(to_input(_views(gallery, chosen, step, done), 127.5))
+        hidden, embedding = net.features(to_input(_views(gallery, chosen, [seed, step], now), 127.5))
         cosines = F.normalize(embedding) @ F.normalize(centres).T
-        # Parameters first, identities later: a margin from the start never leaves chance level.
-        margin = MARGIN_RAD * ramp(done, 0.25, 0.6)
-        arc = margin_loss(cosines, classes, margin_rad=margin, scale=20 + 10 * ramp(done, 0.0, 0.5))
+        arc = margin_loss(cosines, classes, margin_rad=now.margin_rad, scale=now.scale)
         fit = F.smooth_l1_loss(regression(hidden), torch.from_numpy(gallery.parameters[chosen]))
-        loss = (0.1 + 0.9 * ramp(done, 0.02, 0.2)) * arc + REGRESSION_WEIGHT * (1 - 0.6 * done) * fit
         optimiser.zero_grad()
-        loss.backward()
+        (now.margin_weight * arc + now.regression_weight * fit).backward()
         torch.nn.utils.clip_grad_norm_(trained, 10.0)
         optimiser.step()
         average.update()
         hits = (cosines.argmax(1) == classes).float().mean()
         progress.add(step, arc=arc.item(), parameters=fit.item(), accuracy=hits.item())
         if step % 300 == 0 or step == steps:
-            save_checkpoint(out, average, step=step, steps=steps, seed=SEED)
+            save_checkpoint(out, average, step=step, steps=steps, seed=seed)
 
 
-def _views(gallery: Gallery, chosen: NDArray[np.intp], step: int, done: float) -> list[Image]:
-    strength = 0.25 + 0.75 * ramp(done, 0.0, 0.25)
-    share = 0.6 * ramp(done, 0.3, 0.5)
+def _views(gallery: Gallery, chosen: NDArray[np.intp], seeds: list[int], now: Emphasis) -> list[Image]:
     return [
         disturbed_crop(
-            gallery.crops[i], np.random.default_rng([SEED, step, slot]), strength=strength, detector_share=share
+            gallery.crops[i],
+            np.random.default_rng([*seeds, slot]),
+            strength=now.strength,
+            detector_share=now.detector_share,
         )
         for slot, i in enumerate(chosen)
     ]
@@ -181,9 +252,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--init", type=Path, help="checkpoint of the first cycle: run the second")
+    parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    train(arguments.data, arguments.out, arguments.steps)
+    steps = arguments.steps or (SECOND_STEPS if arguments.init else STEPS)
+    train(arguments.data, arguments.out, steps, arguments.init)
 
 
 if __name__ == "__main__":
