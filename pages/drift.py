@@ -95,9 +95,10 @@ else:
         with st.expander("How this is measured"):
             st.markdown(
                 "Each point is the composite score of one measured picture against the anchor. The blue line is the "
-                f"mean of the last {RECENT_RECORDS}. The grey field holds the first {CALIBRATION_RECORDS} records, "
-                f"which say what is normal; the newest {RECENT_RECORDS} are compared with them framing by framing, and "
-                f"a difference of {NOTICEABLE_ERRORS} standard errors is worth a look. That limit is not calibrated. "
+                f"mean of the last {RECENT_RECORDS} accepted pictures. The grey field holds the first "
+                f"{CALIBRATION_RECORDS}, which say what is normal; the newest {RECENT_RECORDS} are compared with them "
+                f"framing by framing, and a difference of {NOTICEABLE_ERRORS} standard errors is worth a look. "
+                "That limit is not calibrated. Refused pictures are slips and faults; they are counted, not averaged. "
                 "The slope is a straight line through the newest records; on a steady persona its sign is close to a "
                 "coin toss, so it is no alarm."
             )

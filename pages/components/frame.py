@@ -12,7 +12,7 @@ import streamlit as st
 from pages.components import notices
 from pages.components.parts import STYLESHEET
 from pages.components.tokens import tokens
-from personalab_core.errors import PersonalabError
+from personalab_core.errors import ConfigError, PersonalabError, WorkspaceError
 
 _ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"
 _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 24" width="132" height="24" fill="none"
@@ -35,12 +35,17 @@ def run(page: Callable[[], None]) -> None:
     """Run a page. Whatever goes wrong in it becomes one sentence; the other pages stay usable."""
     try:
         page()
+    except ConfigError as error:
+        notices.show_error("A setting is wrong.", str(error))
+    except WorkspaceError as error:
+        notices.show_error("The workspace cannot be used.", str(error))
     except PersonalabError as error:
-        notices.show_error(str(error))
+        notices.show_error("This page cannot be shown.", str(error))
     except Exception:  # noqa: BLE001 - the page's edge: a person must never meet a traceback
         error_id = uuid.uuid4().hex[:8]
         _log.exception("page failed, id %s", error_id)
         notices.show_error(
-            "This page could not be shown. Nothing was lost; the other pages still work.",
+            "This page could not be shown.",
+            "Nothing was lost; the other pages still work.",
             details=f"Error {error_id}. The server's log has the details under this id.",
         )

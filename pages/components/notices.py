@@ -10,9 +10,9 @@ from pages.components import snippets
 from personalab_core.views import numbers
 
 
-def show_error(sentence: str, *, details: str = "") -> None:
-    """Say what happened, in place of the page."""
-    snippets.head("Something is wrong", sentence, "", simulated=False)
+def show_error(what: str, sentence: str, *, details: str = "") -> None:
+    """Say in place of the page what happened, and in a second sentence what is safe or what to do."""
+    snippets.head("Something is wrong", what, sentence, simulated=False)
     if details:
         with st.expander("Details"):
             st.code(details, language=None)

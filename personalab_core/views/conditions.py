@@ -8,7 +8,7 @@ from typing import Literal
 from personalab_core.schemas import AssetOutcome
 from personalab_core.views import numbers
 from personalab_core.views.history import Asset, PersonaHistory
-from personalab_core.views.levels import CALIBRATION_RECORDS, level_change
+from personalab_core.views.levels import CALIBRATION_RECORDS, accepted, level_change
 from personalab_core.views.words import Mark
 
 PageName = Literal["overview", "anchors", "generate", "attempts", "drift"]
@@ -66,7 +66,7 @@ def _lower(history: PersonaHistory) -> Condition | None:
     if found is None or not found.noticeable:
         return None
     why = (
-        f"The last {found.n_recent} pictures score {numbers.level(-found.change)} lower than the first "
+        f"The last {found.n_recent} accepted pictures score {numbers.level(-found.change)} lower than the first "
         f"{CALIBRATION_RECORDS} of the same framing."
     )
     mark = Mark("watch", "Scores are lower")
@@ -96,11 +96,11 @@ def _unmeasured(history: PersonaHistory) -> Condition | None:
 
 
 def _too_early(history: PersonaHistory) -> Condition | None:
-    n = len(history.timeline)
+    n = len(accepted(history.timeline))
     if n >= CALIBRATION_RECORDS:
         return None
     mark = Mark("busy", f"Calibrating, {n} of {CALIBRATION_RECORDS}")
-    why = f"Too early for a verdict on drift: {n} of {CALIBRATION_RECORDS} records."
+    why = f"Too early for a verdict on drift: {n} of {CALIBRATION_RECORDS} accepted pictures."
     return Condition(mark, None, why, "is calibrating", "drift", "See the timeline")
 
 

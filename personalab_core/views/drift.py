@@ -18,6 +18,7 @@ from personalab_core.views.history import PersonaHistory, attempt_picture
 from personalab_core.views.levels import (
     CALIBRATION_RECORDS,
     LevelChange,
+    accepted,
     level_change,
     rolling_mean,
 )
@@ -105,7 +106,8 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
         (None, None),
     )
     answer, detail = _sentences(history, change)
-    mean = rolling_mean([r.composite_score for _, r in numbered])[MIN_MEAN - 1 :]
+    kept = [(n, r) for n, r in numbered if r.decision is Decision.ACCEPT]
+    mean = rolling_mean([r.composite_score for _, r in kept])[MIN_MEAN - 1 :]
     title = _title(timeline, change)
     return DriftView(
         answer=answer,
@@ -115,11 +117,11 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
         title=title,
         lead=_lead(history),
         points=tuple(_thinned([_point(n, r) for n, r in numbered])),
-        mean=tuple(zip((n for n, _ in numbered[MIN_MEAN - 1 :]), mean, strict=True)),
+        mean=tuple(zip((n for n, _ in kept[MIN_MEAN - 1 :]), mean, strict=True)),
         n_records=len(timeline),
         accept_threshold=thresholds[0],
         retry_threshold=thresholds[1],
-        calibrated_at=min(CALIBRATION_RECORDS, len(timeline)) or None,
+        calibrated_at=_calibrated_at(timeline),
         before=change.before if change else None,
         frame_sizes=tuple(size for size in ("head", "half", "full") if any(r.frame_size == size for r in timeline)),
         providers=tuple(dict.fromkeys(r.provider for r in timeline)),
@@ -139,6 +141,12 @@ def _point(number: int, record: DriftRecord) -> DriftPoint:
     return DriftPoint(number, record.composite_score, record.frame_size, record.decision, record.attempt_id)
 
 
+def _calibrated_at(timeline: Sequence[DriftRecord]) -> int | None:
+    """Return the number of the last record that says what is normal, ``None`` without any record."""
+    passed = [n for n, r in enumerate(timeline, 1) if r.decision is Decision.ACCEPT][:CALIBRATION_RECORDS]
+    return (passed[-1] if len(passed) == CALIBRATION_RECORDS else len(timeline)) or None
+
+
 def _thinned(points: list[DriftPoint]) -> list[DriftPoint]:
     """Return at most :data:`MAX_POINTS` points: of each stretch the lowest and the highest."""
     if len(points) <= MAX_POINTS:
@@ -156,7 +164,7 @@ def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.
     if not timeline:
         return words.Mark("unmeasured", "Not measured")
     if change is None:
-        n = min(len(timeline), CALIBRATION_RECORDS)
+        n = min(len(accepted(timeline)), CALIBRATION_RECORDS)
         return words.Mark("busy", f"Calibrating, {n} of {CALIBRATION_RECORDS}")
     return words.Mark("watch", "Scores are lower") if change.noticeable else words.Mark("accept", "Same person")
 
@@ -166,13 +174,14 @@ def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str
     slope = _slope(history)
     if not n:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
+    n_accepted = len(accepted(history.timeline))
     if change is None:
-        if n < CALIBRATION_RECORDS:
-            return f"Too early for a verdict on drift: {n} of {CALIBRATION_RECORDS} records.", (
-                f"The first {CALIBRATION_RECORDS} records say what is normal for {first}.{slope}"
+        if n_accepted < CALIBRATION_RECORDS:
+            return f"Too early for a verdict on drift: {n_accepted} of {CALIBRATION_RECORDS} accepted pictures.", (
+                f"The first {CALIBRATION_RECORDS} say what is normal for {first}.{slope}"
             )
-        return "What is normal is known; the newest records are still too few to compare.", slope.strip()
-    compared = f"the last {change.n_recent} pictures with the first {CALIBRATION_RECORDS}, framing by framing"
+        return "What is normal is known; the newest pictures are still too few to compare.", slope.strip()
+    compared = f"the last {change.n_recent} accepted pictures with the first {CALIBRATION_RECORDS}, framing by framing"
     if change.noticeable:
         return f"{first} scores {numbers.level(-change.change)} lower than at the beginning.", (
             f"This compares {compared}. It names no moment and no cause yet.{slope}"
@@ -206,7 +215,7 @@ def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
 def _lead(history: PersonaHistory) -> str:
     hidden = len(history.drift) - len(history.timeline)
     other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
-    return f"Line: mean of the last 20. Grey: single pictures. Click a point to see its picture.{other}"
+    return f"Line: mean of the last 20 accepted pictures. Grey: all pictures. Click a point to see its picture.{other}"
 
 
 def pick_record(history: PersonaHistory, attempt_id: str | None, *, now: datetime, zone: tzinfo) -> PickedRecord | None:

@@ -1,7 +1,8 @@
-"""A plain look at a timeline: are the newest scores where the first ones were?
+"""A plain look at a timeline: do the newest accepted pictures score as the first ones did?
 
-This is a comparison of two averages, framing by framing. It names no moment of change and
-corrects for nothing but framing, so the pages call it a look and not an alarm.
+This is a comparison of two averages, framing by framing. Refused pictures are left out: they
+are slips and faults, scatter widely, and are counted as such. It names no moment of change
+and corrects for nothing but framing, so the pages call it a look and not an alarm.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 
 from personalab_core.identity.drift import TREND_WINDOW
-from personalab_core.schemas import DriftRecord
+from personalab_core.schemas import Decision, DriftRecord
 
 CALIBRATION_RECORDS = 20
-"""Records that say what is normal for a persona. As many as are compared with them; not calibrated."""
+"""Accepted pictures that say what is normal for a persona. Not calibrated."""
 RECENT_RECORDS = TREND_WINDOW
 MIN_RECENT = 10
 NOTICEABLE_ERRORS = 2.5
@@ -24,10 +25,10 @@ if scores were normal and independent, which they are not quite. Not calibrated.
 
 @dataclass(frozen=True, slots=True)
 class LevelChange:
-    """Newest scores against the first ones.
+    """Scores of the newest accepted pictures against those of the first ones.
 
     Attributes:
-        before: Mean composite score of the first records.
+        before: Mean composite score of the first ones.
         change: Mean difference of the newest from the first ones of the same framing.
         errors: ``change`` in standard errors; negative is lower.
         n_recent: How many of the newest were compared.
@@ -44,9 +45,15 @@ class LevelChange:
         return self.errors <= -NOTICEABLE_ERRORS
 
 
+def accepted(timeline: Sequence[DriftRecord]) -> list[DriftRecord]:
+    """Return the records of accepted pictures."""
+    return [r for r in timeline if r.decision is Decision.ACCEPT]
+
+
 def level_change(timeline: Sequence[DriftRecord]) -> LevelChange | None:
-    """Return how the newest scores compare with the first ones, or ``None`` while it is too early."""
-    first, rest = timeline[:CALIBRATION_RECORDS], timeline[CALIBRATION_RECORDS:][-RECENT_RECORDS:]
+    """Return how the newest accepted pictures compare with the first ones, or ``None`` while it is too early."""
+    kept = accepted(timeline)
+    first, rest = kept[:CALIBRATION_RECORDS], kept[CALIBRATION_RECORDS:][-RECENT_RECORDS:]
     if len(rest) < MIN_RECENT:
         return None
     normal = _normal_by_framing(first)

@@ -82,7 +82,8 @@ def test_a_broken_setting_is_one_sentence(page: str, open_page: OpenPage, tmp_pa
     (tmp_path / "config.yml").write_text("evaluation:\n  scoring:\n    acept_threshold: 0.5\n")
     at = open_page(page, tmp_path)
     assert not at.exception
-    assert "acept_threshold" in answer_of(at)
+    assert answer_of(at) == "A setting is wrong."
+    assert "acept_threshold" in words_of(at)
 
 
 def test_an_unknown_persona_in_the_address_is_ignored(open_page: OpenPage, typical_root: Path) -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from personalab_core.schemas import DriftRecord
+from personalab_core.schemas import Decision, DriftRecord
 from personalab_core.views.levels import CALIBRATION_RECORDS, level_change, rolling_mean
 from tests.support.workspace_builder import NOW
 
@@ -70,6 +70,12 @@ def test_chance_alone_is_noticed_seldom() -> None:
     rng = random.Random(5)
     alarms = sum(level_change(timeline([rng.gauss(0.7, 0.08) for _ in range(40)])).noticeable for _ in range(150))  # type: ignore[union-attr]
     assert alarms <= 5
+
+
+def test_refused_pictures_are_left_out() -> None:
+    good = timeline([0.7, 0.72] * 20)
+    bad = [r.model_copy(update={"composite_score": 0.2, "decision": Decision.RETRY}) for r in timeline([0.2] * 10)]
+    assert level_change(good[:25] + bad + good[25:]) == level_change(good)
 
 
 def test_rolling_mean_uses_what_is_there() -> None:

@@ -73,7 +73,7 @@ def test_who_needs_a_person_comes_first_and_is_named(typical: Mapping[str, Perso
     assert view.answer == "One of four personas needs you: Ines."
     assert [card.id for card in view.urgent] == ["ines"]
     assert {card.id: card.mark.word for card in view.others} == {
-        "juno": "Calibrating, 5 of 20",
+        "juno": "Calibrating, 4 of 20",
         "mara": "Same person",
         "noor": "Not measured: no anchor",
     }
@@ -239,7 +239,7 @@ def test_lower_scores_are_said_without_a_cause(typical: Mapping[str, PersonaHist
 
 def test_too_early_for_a_verdict(typical: Mapping[str, PersonaHistory]) -> None:
     view = build_drift_view(typical["juno"], DriftFilter())
-    assert view.answer == "Too early for a verdict on drift: 5 of 20 records."
+    assert view.answer == "Too early for a verdict on drift: 4 of 20 accepted pictures."
     assert view.before is None
 
 
