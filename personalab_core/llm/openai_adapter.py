@@ -104,7 +104,7 @@ class OpenAIAdapter(NoImages, NoVideo):
     Args:
         api_key: The key, or ``None``: then the first call says which variable to set.
         base_url: Another server than OpenAI's, ending in ``/v1``: a gateway, vLLM, a test.
-        timeout_s: Time limit of one call in seconds.
+        timeout_s: Time limit of one call in seconds, for connecting and for each silence.
         vendor: Who messages and records say it was.
     """
 

@@ -9,6 +9,7 @@ model to model; the table is ``data/providers/models.yml``.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import copy
@@ -58,7 +59,7 @@ class ReplicateAdapter(NoText, NoVideo):
     Args:
         api_key: The token, or ``None``: then the first call says which variable to set.
         base_url: Another server than Replicate's, without ``/v1``.
-        timeout_s: Time limit of one request in seconds.
+        timeout_s: Time limit of one request in seconds, for connecting and for each silence.
         patience: How a prediction is waited for.
         outputs: How files are fetched.
         reference_input: Input key of reference pictures, for a model that the table does not know.
@@ -198,7 +199,7 @@ class ReplicateAdapter(NoText, NoVideo):
 
     async def _fetch_async(self, url: str) -> bytes:
         data = _inline(url) if url.startswith("data:") else await self._outputs.fetch_async(url)
-        return self._outputs.picture(data)
+        return await asyncio.to_thread(self._outputs.picture, data)
 
     def _response(self, prediction: Prediction, images: list[bytes]) -> LLMImageResponse:
         usage = Usage(n_images=len(images), seconds=(prediction.metrics or {}).get("predict_time"))

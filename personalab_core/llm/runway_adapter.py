@@ -67,7 +67,7 @@ class RunwayAdapter(NoText, NoImages):
     Args:
         api_key: The key, or ``None``: then the first call says which variable to set.
         base_url: Another server than Runway's, without ``/v1``.
-        timeout_s: Time limit of one request in seconds.
+        timeout_s: Time limit of one request in seconds, for connecting and for each silence.
         patience: How a task is waited for.
         outputs: How files are fetched.
     """

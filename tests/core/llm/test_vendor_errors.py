@@ -41,10 +41,10 @@ NOT_RAISED_HERE = {
     "runwayml": {},
 }
 MODULES = {
-    "openai": ("openai", "openai._exceptions"),
+    "openai": ("openai._exceptions",),  # the package itself loads every resource when it is listed
     "runware": ("runware", "runware.errors"),
     "replicate": ("replicate", "replicate.exceptions"),
-    "runwayml": ("runwayml", "runwayml._exceptions", "runwayml.lib.polling"),
+    "runwayml": ("runwayml._exceptions", "runwayml.lib.polling"),
 }
 TABLES = {"openai": "openai", "runware": "runware", "replicate": "replicate", "runwayml": "runway"}
 
