@@ -17,7 +17,7 @@ from personalab_core.config.resources import data_path
 from training.export import PACK_NAME, export_pack
 
 CORES = 2
-CYCLES = {"recogniser": 2, "detector": 2, "landmarks": 1}
+CYCLES = {"recogniser": 2, "detector": 3, "landmarks": 2}
 """Learning rate cycles per net; the recogniser and the detector take longest and start first."""
 
 
@@ -57,13 +57,14 @@ def train(work: Path) -> None:
 
 
 def _train_net(work: Path, net: str) -> None:
-    module, data, final = f"training.train_{net}", work / "data", work / f"{net}.pt"
-    if CYCLES[net] == 1:
-        _run(module, "--data", data, "--out", final, log=work / f"{net}.log")
-        return
-    first = work / f"{net}_first.pt"
-    _run(module, "--data", data, "--out", first, log=work / f"{net}_first.log")
-    _run(module, "--data", data, "--init", first, "--out", final, log=work / f"{net}.log")
+    """Run a net's cycles, each from the weights of the one before."""
+    final = work / f"{net}.pt"
+    start: list[object] = []
+    for cycle in range(1, CYCLES[net] + 1):
+        out = final if cycle == CYCLES[net] else work / f"{net}_{cycle}.pt"
+        log = work / f"{net}_{cycle}.log"
+        _run(f"training.train_{net}", "--data", work / "data", "--out", out, *start, log=log)
+        start = ["--init", out]
 
 
 def main() -> None:

@@ -28,14 +28,14 @@ PEOPLE = 700
 STEPS = 4400
 SEED = 11
 PEAK_RATE = 4e-3
-SECOND_STEPS = 1300
-SECOND_RATE = 2.5e-3
-"""A second, shorter cosine cycle from the first one's averaged weights: it mostly improves the key points."""
+LATER_STEPS = 1300
+LATER_RATE = 2.5e-3
+"""Later, shorter cosine cycles start from the averaged weights before; they mostly improve the key points."""
 POINTS_WEIGHT = 40.0
 BATCH_OF_SIZE = {192: 12, 256: 7, 320: 4}
 SIZE_SHARES = (0.5, 0.3, 0.2)
-SECOND_SIZE_SHARES = (0.25, 0.35, 0.4)
-"""The second cycle sees headshots at the size a 320-pixel detector input gives them."""
+LATER_SIZE_SHARES = (0.25, 0.35, 0.4)
+"""Later cycles see headshots at the size a 320-pixel detector input gives them."""
 
 
 def detector_losses(outputs: tuple[Tensor, ...], targets: list[list[LevelTarget]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,17 +83,15 @@ def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
         data: Folder of rendered shards.
         out: Checkpoint to write.
         steps: Length of the cycle.
-        init: Checkpoint of the first cycle; None starts from scratch.
+        init: Checkpoint of the cycle before; None starts from scratch.
     """
+    prepare_torch(SEED)
+    net = Detector().to(memory_format=torch.channels_last).train()
     seed, peak, shares = SEED, PEAK_RATE, SIZE_SHARES
     if init is not None:
-        seed, peak, shares = SEED + 100, SECOND_RATE, SECOND_SIZE_SHARES
-    prepare_torch(seed)
+        seed, peak, shares = load_weights(net, init)["seed"] + 100, LATER_RATE, LATER_SIZE_SHARES
     maker = SceneMaker(load_samples(data, PEOPLE), seed)
     sizes = tuple(BATCH_OF_SIZE)
-    net = Detector().to(memory_format=torch.channels_last).train()
-    if init is not None:
-        load_weights(net, init)
     optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
     average, progress = AveragedWeights(net), Progress(every=100)
     for step in range(1, steps + 1):
@@ -118,10 +116,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--init", type=Path, help="checkpoint of the first cycle: run the second")
+    parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
     parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    steps = arguments.steps or (SECOND_STEPS if arguments.init else STEPS)
+    steps = arguments.steps or (LATER_STEPS if arguments.init else STEPS)
     train(arguments.data, arguments.out, steps, arguments.init)
 
 

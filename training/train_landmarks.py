@@ -29,9 +29,9 @@ from training.schedule import (
 STEPS = 4500
 SEED = 12
 PEAK_RATE = 3e-3
-SECOND_STEPS = 2000
-SECOND_RATE = 2e-3
-"""A second, shorter cosine cycle from the first one's averaged weights."""
+LATER_STEPS = 2000
+LATER_RATE = 2e-3
+"""A later, shorter cosine cycle starts from the averaged weights before."""
 BATCH = 16
 CROP_PX = 192
 MIN_BOX_PX = 22
@@ -137,15 +137,16 @@ def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
         data: Folder of rendered shards.
         out: Checkpoint to write.
         steps: Length of the cycle.
-        init: Checkpoint of the first cycle; None starts from scratch.
+        init: Checkpoint of the cycle before; None starts from scratch.
     """
-    seed, peak = (SEED, PEAK_RATE) if init is None else (SEED + 100, SECOND_RATE)
-    prepare_torch(seed)
-    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), seed)
+    prepare_torch(SEED)
     net = Landmarker().to(memory_format=torch.channels_last).train()
-    net.points.bias.data = torch.from_numpy(maker.mean_points())
+    seed, peak = SEED, PEAK_RATE
     if init is not None:
-        load_weights(net, init)
+        seed, peak = load_weights(net, init)["seed"] + 100, LATER_RATE
+    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), seed)
+    if init is None:
+        net.points.bias.data = torch.from_numpy(maker.mean_points())
     optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
     average, progress = AveragedWeights(net), Progress(every=100)
     for step in range(1, steps + 1):
@@ -170,10 +171,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--init", type=Path, help="checkpoint of the first cycle: run the second")
+    parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
     parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    steps = arguments.steps or (SECOND_STEPS if arguments.init else STEPS)
+    steps = arguments.steps or (LATER_STEPS if arguments.init else STEPS)
     train(arguments.data, arguments.out, steps, arguments.init)
 
 

@@ -37,9 +37,9 @@ from training.schedule import (
 STEPS = 2400
 SEED = 13
 PEAK_RATE = 2.5e-3
-SECOND_STEPS = 1000
-SECOND_RATE = 1.3e-3
-"""A second, shorter cosine cycle from the first one's averaged weights, with a detector's misalignment throughout."""
+LATER_STEPS = 1000
+LATER_RATE = 1.3e-3
+"""A later, shorter cosine cycle starts from the averaged weights before, with a detector's misalignment throughout."""
 BATCH = 48
 CROP_PX = 112
 PAD_PX = 16
@@ -150,7 +150,7 @@ def first_cycle(done: float) -> Emphasis:
     )
 
 
-def second_cycle(done: float) -> Emphasis:
+def later_cycle(done: float) -> Emphasis:
     """Everything at once, on crops as a detector makes them."""
     return Emphasis(
         strength=1.0,
@@ -197,17 +197,17 @@ def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
         data: Folder of rendered shards.
         out: Checkpoint to write.
         steps: Length of the cycle.
-        init: Checkpoint of the first cycle; None starts from scratch.
+        init: Checkpoint of the cycle before; None starts from scratch.
     """
-    seed, peak, cycle = (SEED, PEAK_RATE, first_cycle) if init is None else (SEED + 100, SECOND_RATE, second_cycle)
-    prepare_torch(seed)
+    prepare_torch(SEED)
     gallery = build_gallery(load_samples(data, PEOPLE))
     print(f"{len(gallery.crops)} faces of {gallery.n_classes} people", flush=True)
     net = Recogniser().to(memory_format=torch.channels_last).train()
     regression = nn.Linear(net.hidden.out_features, len(REGRESSED))
     start = torch.randn(gallery.n_classes, net.embed.out_features) * 0.05
+    seed, peak, cycle = SEED, PEAK_RATE, first_cycle
     if init is not None:
-        load_weights(net, init)
+        seed, peak, cycle = load_weights(net, init)["seed"] + 100, LATER_RATE, later_cycle
         start, regression = fitted_heads(net, gallery)
     centres = nn.Parameter(start)
     trained = [*net.parameters(), *regression.parameters()]
@@ -252,10 +252,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--init", type=Path, help="checkpoint of the first cycle: run the second")
+    parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
     parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    steps = arguments.steps or (SECOND_STEPS if arguments.init else STEPS)
+    steps = arguments.steps or (LATER_STEPS if arguments.init else STEPS)
     train(arguments.data, arguments.out, steps, arguments.init)
 
 
