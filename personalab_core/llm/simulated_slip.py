@@ -19,18 +19,18 @@ from personalab_core.simulation import GEOMETRY_NAMES, SimulatedIdentity, interp
 from personalab_core.simulation.identity import LIMIT, MASCULINE_OFFSETS
 
 # Calibrated with `python -m benchmarks.simulated_provider`, which states targets and results.
-SLIP_MEAN: Mapping[Framing, float] = {"headshot": 0.6, "half_body": 0.62, "full_body": 0.64}
-SLIP_SD = 0.1
-LAPSE_RATE: Mapping[Framing, float] = {"headshot": 0.14, "half_body": 0.2, "full_body": 0.26}
+SLIP_MEAN: Mapping[Framing, float] = {"headshot": 0.59, "half_body": 0.61, "full_body": 0.63}
+SLIP_SD = 0.09
+LAPSE_RATE: Mapping[Framing, float] = {"headshot": 0.17, "half_body": 0.21, "full_body": 0.26}
 """Probability that a picture lapses instead."""
 
-LAPSE_RANGE = (0.88, 1.0)
+LAPSE_RANGE = (0.84, 0.97)
 """A lapse slips this far, uniformly."""
 
-SLIP_LEFT = 0.88
+SLIP_LEFT = 0.84
 """What one level of the identity patch leaves of an ordinary slip."""
 
-LAPSES_LEFT = 0.4
+LAPSES_LEFT = 0.3
 """What one level of the identity patch leaves of the probability of a lapse."""
 
 FOREIGN_COLOURING = 0.3
