@@ -20,7 +20,7 @@ from personalab_core.schemas.video import (
 DEFAULT_BELOW_THRESHOLD = 0.55
 """The specification's accept threshold for ``buffalo_l``."""
 
-MIN_FALL = 0.2
+MIN_FALL = 0.15
 """Cosine similarity lost from one sampled frame to the next that counts as another face; not calibrated."""
 NOISE_FACTOR = 4.0
 """The fall must also be this many times the usual change between neighbouring frames; not calibrated."""

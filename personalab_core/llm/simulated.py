@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import orjson
 
-from personalab_core.errors import CapabilityError, InvalidRequestError, ProviderServerError, RateLimitError
+from personalab_core.errors import InvalidRequestError, ProviderServerError, RateLimitError
 from personalab_core.llm.client import ImagePart, LLMImageResponse, LLMTextResponse, LLMVideoResponse, Part, Usage
 from personalab_core.llm.simulated_faults import (
     DriftEffect,
@@ -32,9 +32,18 @@ from personalab_core.llm.simulated_faults import (
     seeded,
     stable_seed,
 )
+from personalab_core.llm.simulated_film import film
 from personalab_core.llm.simulated_picture import Conditions, draw_picture, plan_picture
 from personalab_core.llm.simulated_prompt import split_patches
 from personalab_core.llm.simulated_text import answer_json
+from personalab_core.llm.simulated_video import (
+    VIDEO_SIZE_PX,
+    VideoFault,
+    VideoFaultRates,
+    check_resolution,
+    draw_video_fault,
+    plan_clip,
+)
 from personalab_core.prompts import PatchCatalogue
 from personalab_core.schemas import Cost
 from personalab_core.simulation import PortraitRenderer
@@ -67,9 +76,11 @@ class SimulatedClient:
     Args:
         seed: Where all randomness comes from.
         faults: How often it fails; the default is that of the demo.
+        video_faults: What goes wrong with its videos, and how often; the default is that of the demo.
         drift: How it changes over calls or time; by default never.
         patches: The retry patches it understands when it finds their text in a prompt (``load_patch_catalogue``).
         size_px: Long side of its pictures in pixels.
+        video_size_px: Long side of its videos in pixels, whatever resolution is asked for.
         clock: The time, for drift schedules laid out in time; aware.
         sleeper: Waits the given seconds when a slow call is drawn.
         renderer: Draws the portraits.
@@ -82,9 +93,11 @@ class SimulatedClient:
         seed: int = 0,
         *,
         faults: FaultRates | None = None,
+        video_faults: VideoFaultRates | None = None,
         drift: DriftSchedule | None = None,
         patches: PatchCatalogue | None = None,
         size_px: int = DEFAULT_SIZE_PX,
+        video_size_px: int = VIDEO_SIZE_PX,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleeper: Callable[[float], None] = time.sleep,
         renderer: PortraitRenderer | None = None,
@@ -92,9 +105,11 @@ class SimulatedClient:
         self._seed = seed
         self._fixed = False
         self._faults = faults if faults is not None else FaultRates()
+        self._video_faults = video_faults if video_faults is not None else VideoFaultRates()
         self._drift = drift if drift is not None else DriftSchedule.none()
         self._patches = patches if patches is not None else PatchCatalogue({})
         self._size_px = size_px
+        self._video_size_px = video_size_px
         self._clock = clock
         self._sleep = sleeper
         self._renderer = renderer if renderer is not None else PortraitRenderer()
@@ -169,19 +184,34 @@ class SimulatedClient:
         )
 
     def generate_video(
-        self,
-        *,
-        prompt: str | Sequence[Part],  # noqa: ARG002  # the protocol has these four
-        resolution: str,  # noqa: ARG002
-        aspect_ratio: str,  # noqa: ARG002
-        model_name: str,  # noqa: ARG002
+        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
     ) -> LLMVideoResponse:
-        """Raise: this provider makes no video.
+        """Return one mp4 (H.264, no sound), or none and why.
 
         Raises:
-            CapabilityError: Always.
+            RateLimitError: Drawn at its rate; carries the seconds to wait.
+            ProviderServerError: Drawn at its rate.
+            InvalidRequestError: The aspect ratio is not ``"W:H"``, or the resolution is not such as ``720p``.
+            MissingDependencyError: PyAV is not installed.
         """
-        raise CapabilityError("the simulated provider does not make video yet", provider=PROVIDER)
+        check_resolution(resolution)
+        width, height = _picture_size(aspect_ratio, self._video_size_px)
+        parts = [prompt] if isinstance(prompt, str) else list(prompt)
+        call = self._calls.next()
+        key = _request_key(*parts, resolution, aspect_ratio, model_name)
+        self._travel(call, key)
+        patched = split_patches("\n".join(part for part in parts if isinstance(part, str)), self._patches)
+        rng = seeded("video", *self._randomness(call, key))
+        effect = self._drift.at(self._clock() if self._drift.by_clock else call)
+        fault = draw_video_fault(self._video_faults, patched.level, rng)
+        answer = self._empty_video_answer(call, key, effect)
+        if fault is VideoFault.BLOCKED:
+            return replace(answer, block_reason="SAFETY")
+        if fault is VideoFault.EMPTY:
+            return replace(answer, finish_reason="NO_VIDEO")
+        plan = plan_clip(parts, patched, Conditions(effect=effect, fault=None, width=width, height=height), fault, rng)
+        data = film(self._renderer, plan)
+        return replace(answer, video_data=data, finish_reason="STOP", usage=Usage(seconds=plan.duration_s))
 
     async def generate_text_json_async(
         self,
@@ -213,9 +243,13 @@ class SimulatedClient:
     async def generate_video_async(
         self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
     ) -> LLMVideoResponse:
-        """:meth:`generate_video`."""
-        return self.generate_video(
-            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
+        """:meth:`generate_video`, in a thread."""
+        return await asyncio.to_thread(
+            self.generate_video,
+            prompt=prompt,
+            resolution=resolution,
+            aspect_ratio=aspect_ratio,
+            model_name=model_name,
         )
 
     def _randomness(self, call: int, key: str) -> tuple[str | int, ...]:
@@ -238,6 +272,15 @@ class SimulatedClient:
             raise ProviderServerError("simulated server failure; repeat the call", provider=PROVIDER, status_code=503)
         if position < broken + self._faults.slow:
             self._sleep(SLOW_S)
+
+    def _empty_video_answer(self, call: int, key: str, effect: DriftEffect) -> LLMVideoResponse:
+        return LLMVideoResponse(
+            operation_name=f"simulated/{_request_id(self._seed, key, call)}",
+            request_id=_request_id(self._seed, key, call),
+            model_version=CHANGED_MODEL_VERSION if effect.batch > 0 else MODEL_VERSION,
+            seed=self._seed if self._fixed else None,
+            cost=_FREE,
+        )
 
     def _empty_answer(self, call: int, key: str, effect: DriftEffect) -> LLMImageResponse:
         return LLMImageResponse(

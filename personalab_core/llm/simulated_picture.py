@@ -115,20 +115,21 @@ def _shown(
     person: Person, slip: float, conditions: Conditions, rng: np.random.Generator
 ) -> tuple[SimulatedIdentity, Style]:
     if conditions.fault is Fault.WRONG_PERSON:
-        return _somebody(rng)
+        return somebody(rng)
     if not person.from_anchor:
         return sibling(person.identity, _seed(rng)), person.style
     return slipped(person.identity, slip, conditions.effect.identity, rng), person.style
 
 
-def _somebody(rng: np.random.Generator) -> tuple[SimulatedIdentity, Style]:
+def somebody(rng: np.random.Generator) -> tuple[SimulatedIdentity, Style]:
+    """Return a person who has nothing to do with the request."""
     identity = sample_identity(_seed(rng))
     return identity, sample_style(identity, _seed(rng))
 
 
 def _stranger(scene: Scene, rng: np.random.Generator) -> tuple[SimulatedIdentity, Style, Scene]:
     """Return somebody who happens to be in the picture, in the same light and place."""
-    return *_somebody(rng), replace(scene, yaw_deg=-scene.yaw_deg, clothes_seed=_seed(rng))
+    return *somebody(rng), replace(scene, yaw_deg=-scene.yaw_deg, clothes_seed=_seed(rng))
 
 
 def _seed(rng: np.random.Generator) -> int:

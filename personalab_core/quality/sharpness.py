@@ -17,6 +17,7 @@ DEFAULT_MIN_SHARPNESS_RATIO = 0.4
 
 FACE_HEIGHT_PX = 112
 """Face regions are compared at no more than this height, the recognisers' own."""
+_LEAST_VARIANCE = 1e-6
 MIN_CROP_PX = 16
 """A region with a smaller side says nothing about sharpness."""
 
@@ -52,7 +53,7 @@ def laplacian_variance(image: Picture) -> float:
 class SharpnessEvaluator:
     """Compares frames with the anchor: ``sharpness_ratio = frame variance / anchor variance``.
 
-    A frame is brought to the anchor's height first, because the variance depends on the scale.
+    Both are compared at the smaller one's height, because the variance depends on the scale.
     """
 
     def __init__(self, min_sharpness_ratio: float = DEFAULT_MIN_SHARPNESS_RATIO) -> None:
@@ -92,18 +93,18 @@ class AnchorSharpness:
     def __init__(self, anchor: Picture, face_box: Box | None, min_sharpness_ratio: float) -> None:
         grey = as_grey(anchor)
         self._min_ratio = min_sharpness_ratio
-        self._height = grey.shape[0]
-        self._variance = laplacian_variance(grey)
-        if self._variance == 0:
+        self._whole = _Reference(grey)
+        if self._whole.variance_at(grey.shape[0]) == 0:
             raise InputError("the anchor has no detail at all (one flat colour); no sharpness ratio exists.")
-        self._face = _crop(grey, face_box) if face_box is not None else None
-        self._face_variances: dict[int, float] = {}
+        face = _crop(grey, face_box) if face_box is not None else None
+        self._face = _Reference(face) if face is not None else None
 
     def frame(self, image: Picture, *, face_box: Box | None = None) -> FrameSharpness:
         """Return the sharpness of a frame ((H, W, 3) or (H, W) uint8), and of its face if its box is given."""
         grey = as_grey(image)
-        variance = laplacian_variance(_to_height(grey, self._height))
-        ratio = variance / self._variance
+        height = min(grey.shape[0], self._whole.height)
+        variance = laplacian_variance(_to_height(grey, height))
+        ratio = variance / max(self._whole.variance_at(height), _LEAST_VARIANCE)
         return FrameSharpness(
             laplacian_variance=variance,
             sharpness_ratio=ratio,
@@ -116,11 +117,26 @@ class AnchorSharpness:
         if face is None or self._face is None:
             return None
         # At the smaller of the sizes: what a small face cannot show is not counted against it.
-        height = min(FACE_HEIGHT_PX, face.shape[0], self._face.shape[0])
-        if height not in self._face_variances:
-            self._face_variances[height] = laplacian_variance(_to_height(self._face, height))
-        reference = self._face_variances[height]
+        height = min(FACE_HEIGHT_PX, face.shape[0], self._face.height)
+        reference = self._face.variance_at(height)
         return laplacian_variance(_to_height(face, height)) / reference if reference else None
+
+
+class _Reference:
+    """A grey picture and its Laplacian variance at each height it was asked for."""
+
+    def __init__(self, grey: Picture) -> None:
+        self._grey = grey
+        self._variances: dict[int, float] = {}
+
+    @property
+    def height(self) -> int:
+        return int(self._grey.shape[0])
+
+    def variance_at(self, height: int) -> float:
+        if height not in self._variances:
+            self._variances[height] = laplacian_variance(_to_height(self._grey, height))
+        return self._variances[height]
 
 
 def _crop(grey: Picture, box: Box) -> Picture | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -55,6 +57,22 @@ def clip(
         if audio is not None:
             _add_silence(container, audio, round(8000 * len(frames) / fps))
     return buffer.getvalue()
+
+
+def faststart(data: bytes) -> bytes:
+    """The same video remuxed with its index before the pictures."""
+    import av
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "a.mp4", Path(folder) / "b.mp4"
+        source.write_bytes(data)
+        with av.open(str(source)) as old, av.open(str(target), "w", options={"movflags": "+faststart"}) as new:
+            stream = new.add_stream_from_template(old.streams.video[0])
+            for packet in old.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    new.mux(packet)
+        return target.read_bytes()
 
 
 def sound_only(seconds: float = 1.0) -> bytes:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from personalab_core.errors import InputError
-from personalab_core.identity.frame_extractor import FrameExtractor
+from personalab_core.identity.frame_extractor import FrameExtractor, first_frame, picture_at
+from tests.support.clips import clip, faststart, level_clip, level_frame, sound_only
 
 av = pytest.importorskip("av")
 GREY_STEP = 10
@@ -73,3 +74,94 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_sampling_by_faces_needs_a_face_finder() -> None:
     with pytest.raises(InputError, match="has_face"):
         FrameExtractor(strategy="face_detected")
+
+
+def test_uneven_frame_times_are_kept_and_sampled_by_time(tmp_path: Path) -> None:
+    """Frames at 0, 0.1, 0.2, then every 0.5 s: sampling at 5 a second takes each that is due."""
+    path = tmp_path / "uneven.mp4"
+    times_ms = [0, 100, 200, 700, 1200, 1700]
+    path.write_bytes(clip([level_frame(20 * i) for i in range(6)], times_ms=times_ms))
+    reading = FrameExtractor(5).read(path)
+    frames = list(reading)
+    assert [f.position.time_s for f in frames] == pytest.approx([0, 0.2, 0.7, 1.2, 1.7], abs=0.01)
+    assert [f.position.index for f in frames] == [0, 2, 3, 4, 5]
+    assert reading.facts.variable_frame_rate
+
+
+def test_a_whole_video_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "whole.mp4"
+    path.write_bytes(level_clip([50] * 20))
+    reading = FrameExtractor().read(path)
+    with pytest.raises(InputError, match="no frame"):
+        _ = reading.facts
+    assert len(list(reading)) == 10
+    facts = reading.facts
+    assert (facts.n_decoded, facts.complete, facts.variable_frame_rate, facts.has_sound) == (20, True, False, False)
+    assert facts.decoded_duration_s == pytest.approx(2.0)
+
+
+def test_a_video_that_breaks_off_is_read_as_far_as_it_goes_and_says_so(tmp_path: Path) -> None:
+    """6 s of noise whose index stands at the front, cut after two thirds."""
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 255, (96, 64, 3), dtype=np.uint8) for _ in range(60)]
+    path = tmp_path / "long.mp4"
+    path.write_bytes(faststart(clip(noise)))
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    reading = FrameExtractor().read(cut)
+    assert 10 <= len(list(reading)) <= 22
+    assert not reading.facts.complete
+    assert reading.facts.decoded_duration_s < 5 < (reading.facts.stated_duration_s or 0)
+
+
+@pytest.mark.parametrize(("matrix", "corner"), [("quarter", "top right"), ("half", "bottom right")])
+def test_a_rotated_video_comes_out_upright(tmp_path: Path, matrix: str, corner: str) -> None:
+    """A frame stored 160x96 with a white corner at its top left, shown turned clockwise."""
+    frame = np.full((96, 160, 3), 30, np.uint8)
+    frame[:32, :32] = 220
+    path = tmp_path / "turned.mp4"
+    path.write_bytes(turned(clip([frame] * 4), matrix))
+    image = FrameExtractor().extract(path)[0].image
+    assert image.shape == ((160, 96, 3) if matrix == "quarter" else (96, 160, 3))
+    bright = np.argwhere(image[..., 0] > 150).mean(axis=0) / image.shape[:2]
+    where = f"{'top' if bright[0] < 0.5 else 'bottom'} {'left' if bright[1] < 0.5 else 'right'}"
+    assert where == corner
+
+
+def turned(data: bytes, matrix: str) -> bytes:
+    """The same mp4 with the display matrix of its track set to a turn clockwise."""
+    rows = {"quarter": (0, 1, 0, -1, 0, 0, 0, 0, 0x4000), "half": (-1, 0, 0, 0, -1, 0, 0, 0, 0x4000)}[matrix]
+    encoded = b"".join((value * 0x10000).to_bytes(4, "big", signed=True) for value in rows)
+    start = data.index(b"tkhd") + 4 + 40
+    return data[:start] + encoded + data[start + 36 :]
+
+
+def test_sound_beside_the_picture_does_not_matter_and_sound_alone_is_named(tmp_path: Path) -> None:
+    both, alone = tmp_path / "both.mp4", tmp_path / "alone.mp4"
+    both.write_bytes(clip([level_frame(60)] * 10, sound=True))
+    reading = FrameExtractor().read(both)
+    assert len(list(reading)) == 5
+    assert reading.facts.has_sound
+    alone.write_bytes(sound_only())
+    with pytest.raises(InputError, match="sound only"):
+        FrameExtractor().extract(alone)
+
+
+def test_frames_without_a_face_are_counted_when_they_are_left_out(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4")
+    reading = FrameExtractor(10, strategy="face_detected", has_face=lambda image: image.mean() > 100).read(path)
+    assert len(list(reading)) + reading.facts.n_skipped == 20
+
+
+def test_one_frame_can_be_fetched_by_its_number(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4")
+    assert level(picture_at(path, 7)) == 7
+    with pytest.raises(InputError, match="no frame 20"):
+        picture_at(path, 20)
+
+
+def test_the_first_frame_of_bytes_in_memory(tmp_path: Path) -> None:
+    facts, image = first_frame(level_clip([40, 200]), name="x")
+    assert (facts.width_px, facts.height_px, image.shape) == (160, 200, (200, 160, 3))
+    with pytest.raises(InputError, match="x is not a video"):
+        first_frame(b"", name="x")

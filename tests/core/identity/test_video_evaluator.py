@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from personalab_core.identity.temporal import geometric_stats, summarise_frames
+from personalab_core.identity.temporal import (
+    fifth_percentile,
+    find_swaps,
+    geometric_stats,
+    longest_below_s,
+    summarise_frames,
+)
 from personalab_core.schemas import (
     CandidateResult,
     EmbeddingScore,
@@ -75,3 +81,45 @@ def test_only_ratios_that_every_frame_has_are_compared() -> None:
     stats = geometric_stats([geometry(jaw_width=0.9, mouth_width=1.0), geometry(mouth_width=1.2)])
     assert stats is not None
     assert list(stats.ratio_variances) == ["mouth_width"]
+
+
+def frames(*cosines: float | None) -> list[FrameResult]:
+    """One frame every 0.2 s."""
+    return [frame(round(0.2 * i, 3), cosine) for i, cosine in enumerate(cosines)]
+
+
+def test_the_fifth_percentile_by_hand() -> None:
+    """Of 0.00, 0.01 ... 1.00 it is 0.05; of one value, itself."""
+    assert fifth_percentile([i / 100 for i in range(101)]) == pytest.approx(0.05)
+    assert fifth_percentile([0.4]) == 0.4
+
+
+def test_the_longest_low_stretch_counts_half_a_gap_on_either_side() -> None:
+    """Two frames at 0.2 s stand for 0.4 s; a frame without a face ends the stretch."""
+    assert longest_below_s(frames(0.8, 0.3, 0.3, 0.8, 0.3, None, 0.3), 0.55) == pytest.approx(0.4)
+    assert longest_below_s(frames(0.8, 0.8), 0.55) == 0
+
+
+def test_a_swap_has_begin_end_and_both_levels() -> None:
+    (swap,) = find_swaps(frames(0.8, 0.8, 0.82, 0.1, 0.12, 0.8, 0.8), 0.55)
+    assert (swap.start_s, swap.end_s) == (pytest.approx(0.5), pytest.approx(0.9))
+    assert (swap.similarity_before, swap.similarity_during) == (0.8, pytest.approx(0.11))
+
+
+def test_a_swap_that_stays_has_no_end() -> None:
+    (swap,) = find_swaps(frames(0.8, 0.8, 0.8, 0.1, 0.1), 0.55)
+    assert swap.end_s is None
+
+
+@pytest.mark.parametrize(
+    "cosines",
+    [
+        (0.8, 0.75, 0.7, 0.62, 0.55, 0.47, 0.4, 0.33),  # a slide
+        (0.95, 0.95, 0.7, 0.95),  # a dip that still is the person
+        (0.3, 0.7, 0.35, 0.75, 0.3, 0.7),  # as unsteady as always
+        (0.8,),
+        (),
+    ],
+)
+def test_what_is_no_swap(cosines: tuple[float, ...]) -> None:
+    assert find_swaps(frames(*cosines), 0.55) == ()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from personalab_core.errors import CapabilityError, InvalidRequestError, ProviderServerError, RateLimitError
+from personalab_core.errors import InvalidRequestError, ProviderServerError, RateLimitError
 from personalab_core.llm import ImagePart, LLMImageResponse
 from personalab_core.llm.simulated import SLOW_S, SimulatedClient
 from personalab_core.llm.simulated_faults import DriftSchedule, FaultRates
@@ -187,11 +187,6 @@ def test_threads_may_share_a_client() -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda seed: draw(shared.with_seed(seed)).images[0], range(4)))
     assert together == alone
-
-
-def test_video_is_not_offered_yet() -> None:
-    with pytest.raises(CapabilityError, match="does not make video yet"):
-        client().generate_video(prompt="p", resolution="720p", aspect_ratio="9:16", model_name="m")
 
 
 def test_the_repr_shows_no_prompt_and_no_picture() -> None:
