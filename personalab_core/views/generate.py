@@ -274,4 +274,5 @@ def _time(past: Sequence[AttemptRecord], n_assets: int) -> str:
     n_assets_past = len({r.asset_id for r in past})
     if not seconds or not n_assets_past:
         return ""
-    return numbers.duration(max(1.0, n_assets * median(seconds) * len(past) / n_assets_past))
+    took_s = max(1.0, n_assets * median(seconds) * len(past) / n_assets_past)
+    return f"about {round(took_s)}{numbers.NBSP}s" if took_s < 60 else numbers.duration(took_s)
