@@ -73,3 +73,21 @@ def test_the_anchor_script_makes_candidates_and_the_image_script_needs_a_choice(
     assert refused.returncode == 2
     assert "anchors select daniperez" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_video_sample_ends_with_both_axes_measured(
+    quickstart: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    """Run in the quickstart's workspace: the same persona, the same anchor."""
+    pytest.importorskip("av")
+    _, workspace = quickstart
+    ended = run("examples/video.py", str(workspace), cwd=workspace.parent)
+    assert ended.returncode in (0, 1), ended.stderr
+    config = load_config(workspace=workspace, environ={})
+    records = GenerationMetricsLogger(output_dir=config.paths["output"]).read_log("daniperez")
+    filmed = [record for record in records if record.asset_type == "video"]
+    assert filmed[-1].final
+    assert (ended.returncode == 0) == (filmed[-1].decision == "accept")
+    stored = [record.video for record in filmed if record.video is not None]
+    assert all((workspace / "generated_content" / video.video_path).is_file() for video in stored)
+    assert all(video.identity is not None and video.quality is not None for video in stored)
