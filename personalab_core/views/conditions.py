@@ -91,6 +91,9 @@ def _came_to_nothing(asset: Asset) -> bool:
 def _unmeasured(history: PersonaHistory) -> Condition | None:
     if history.timeline:
         return None
+    if history.drift:
+        why = "The anchor is new; no picture was measured against it yet."
+        return Condition(Mark("busy", "New anchor"), None, why, "has a new anchor", "generate", "Generate pictures")
     mark = Mark("unmeasured", "Not measured")
     return Condition(mark, None, "No picture has a score yet.", "is not measured", "attempts", "See the pictures")
 

@@ -172,6 +172,11 @@ def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.
 def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str, str]:
     first, n = history.first_name, len(history.timeline)
     slope = _slope(history)
+    if not n and history.drift:
+        kept = numbers.plural(len(history.drift), "record")
+        return f"{first} has a new anchor, and no picture was measured against it yet.", (
+            f"A new anchor starts a new timeline. The {kept} of the one before are kept."
+        )
     if not n:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
     n_accepted = len(accepted(history.timeline))
@@ -213,7 +218,7 @@ def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
 
 
 def _lead(history: PersonaHistory) -> str:
-    hidden = len(history.drift) - len(history.timeline)
+    hidden = sum(r.asset_type == "image" for r in history.drift) - len(history.timeline)
     other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
     return f"Line: mean of the last 20 accepted pictures. Grey: all pictures. Click a point to see its picture.{other}"
 

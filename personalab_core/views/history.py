@@ -58,15 +58,14 @@ class PersonaHistory:
 
     @property
     def timeline(self) -> tuple[DriftRecord, ...]:
-        """The pictures' drift records of the instrument and anchor used last; others are never mixed in.
+        """The pictures' drift records against the anchor in force, by the instrument used last.
 
-        Videos are left out: their scores are means over frames, and lower.
+        Others are never mixed in. Videos are left out: their scores are means over frames, and lower.
         """
+        anchor = self.anchor.image_sha256 if self.anchor else None
         pictures = [r for r in self.drift if r.asset_type == "image"]
-        if not pictures:
-            return ()
-        now = instrument(pictures[-1])
-        return tuple(r for r in pictures if instrument(r) == now)
+        against = [r for r in pictures if anchor is None or r.anchor_sha256 in {None, anchor}]
+        return tuple(r for r in against if instrument(r) == instrument(against[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,9 @@ class Asset:
         return self.outcome is AssetOutcome.ACCEPTED
 
 
-def instrument(record: DriftRecord) -> tuple[str, str, str | None]:
-    """Return what makes scores comparable: evaluator, pack and anchor."""
-    return record.evaluator, record.pack_hash, record.anchor_sha256
+def instrument(record: DriftRecord) -> tuple[str, str]:
+    """Return what makes scores comparable beside the anchor: evaluator and model pack."""
+    return record.evaluator, record.pack_hash
 
 
 def group_assets(attempts: Sequence[AttemptRecord]) -> list[Asset]:
