@@ -30,7 +30,7 @@ from personalab_core.llm.simulated_prompt import read_shot
 from personalab_core.llm.simulated_scene import choose_scene
 from personalab_core.llm.simulated_slip import slipped
 from personalab_core.orchestration import AssetRequest, GenerationResult
-from personalab_core.prompts import load_anchor_templates, load_patch_catalogue
+from personalab_core.prompts import load_anchor_templates, load_patch_catalogue, subject_description
 from personalab_core.schemas import AttemptRecord, Character, Decision, ImagePrompt
 from personalab_core.simulation import PortraitRenderer, encode_png, sample_identity, sample_style
 
@@ -42,14 +42,10 @@ STRANGERS_P95_MAX = 0.35
 FIRST_REFUSED = (0.25, 0.40)
 ACCEPTED_ASSETS_MIN = 0.90
 
-_WORDS = tuple(
-    product(
-        ("woman", "man"),
-        ("20", "34", "58"),
-        ("fair", "olive", "deep brown"),
-        ("long dark brown", "short black", "shoulder-length blonde", "short red"),
-    )
-)
+_SKINS = ("fair", "light", "olive", "light brown", "dark brown", "deep brown")
+_HAIR_COLOURS = ("dark brown", "black", "blonde", "red", "light brown", "auburn", "dark blonde")
+_HAIR_LENGTHS = ("long", "short", "shoulder-length", "very short", "chin-length")
+_EYES = ("brown", "green", "blue", "grey", "dark brown", "hazel")
 
 
 @dataclass(frozen=True)
@@ -64,15 +60,19 @@ class Check:
 
 def persona(number: int) -> Character:
     """A person of other looks for every number."""
-    gender, years, skin, hair = _WORDS[(number * 31) % len(_WORDS)]
-    length, colour = hair.split(" ", 1)
+    rng = seeded("persona", number)
+
+    def one_of(words: Sequence[str]) -> str:
+        return words[int(rng.integers(len(words)))]
+
     return Character(
         name=f"Bench {number:02d}",
         physical_description={
-            "age_range": years,
-            "gender": {"woman": "female", "man": "male"}[gender],
-            "skin_tone": skin,
-            "hair": {"base_color": colour, "length": length},
+            "age_range": str(int(rng.integers(20, 65))),
+            "gender": ("female", "male")[number % 2],
+            "skin_tone": one_of(_SKINS),
+            "eyes": {"color": one_of(_EYES)},
+            "hair": {"base_color": one_of(_HAIR_COLOURS), "length": one_of(_HAIR_LENGTHS)},
             "distinctive_features": [f"mark number {number}"],
         },
     )
@@ -111,10 +111,9 @@ def make_assets(studio: Studio, people: Sequence[Character], n_assets: int) -> I
     scenes = [scene for scene in studio.scenarios.image_scenarios.scenarios if not scene.other_people]
     for person, index in product(people, range(n_assets)):
         scene = scenes[(index * 5 + people.index(person)) % len(scenes)]
-        words = ", ".join(str(value) for value in person.physical_description.values())
         request = AssetRequest(
             persona=person.id,
-            image_prompt=ImagePrompt.from_scenario_details(scene, subject_description=words),
+            image_prompt=ImagePrompt.from_scenario_details(scene, subject_description=subject_description(person)),
             scenario_template=studio.scenarios.image_scenarios,
             seed=index,
         )
