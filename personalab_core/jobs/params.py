@@ -160,7 +160,7 @@ class DemoHistoryParams(JobParams):
     """
 
     until: AwareDatetime
-    assets_per_history: int = Field(default=38, ge=1, le=400)
+    assets_per_history: int = Field(default=44, ge=1, le=400)
     assets_of_new: int = Field(default=4, ge=0, le=400)
     n_personas: int = Field(default=3, ge=1)
     n_candidates: int = Field(default=4, ge=1)
