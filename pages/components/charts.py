@@ -10,6 +10,7 @@ import streamlit as st
 from pages.components.tokens import Tokens, faint, tokens
 from personalab_core.views.anchors import Matrix
 from personalab_core.views.drift import DriftView
+from personalab_core.views.levels import RECENT_RECORDS
 from personalab_core.views.numbers import MINUS, NBSP, deviation
 from personalab_core.views.ratios import RatioChart
 
@@ -151,7 +152,9 @@ def _timeline_notes(view: DriftView, c: Tokens, high: float) -> list[dict[str, A
         notes.append(_note(last, view.retry_threshold, f"reject {view.retry_threshold:.2f}", c.muted, **end))
     if view.mean:
         _, value = view.mean[-1]
-        notes.append(_note(last, value, "mean of 20", c.accept, **end, yshift=_apart(value, view.before)))
+        notes.append(
+            _note(last, value, f"mean of {RECENT_RECORDS}", c.accept, **end, yshift=_apart(value, view.before))
+        )
     if view.before is not None:
         notes.append(_note(last, view.before, f"at first {view.before:.3f}", c.ink, **end))
     return notes

@@ -17,6 +17,7 @@ from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
 from personalab_core.views.history import PersonaHistory, attempt_picture
 from personalab_core.views.levels import (
     CALIBRATION_RECORDS,
+    RECENT_RECORDS,
     LevelChange,
     accepted,
     level_change,
@@ -220,7 +221,8 @@ def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
 def _lead(history: PersonaHistory) -> str:
     hidden = sum(r.asset_type == "image" for r in history.drift) - len(history.timeline)
     other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
-    return f"Line: mean of the last 20 accepted pictures. Grey: all pictures. Click a point to see its picture.{other}"
+    line = f"Line: mean of the last {RECENT_RECORDS} accepted pictures. Grey: all pictures."
+    return f"{line} Click a point to see its picture.{other}"
 
 
 def pick_record(history: PersonaHistory, attempt_id: str | None, *, now: datetime, zone: tzinfo) -> PickedRecord | None:
