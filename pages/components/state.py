@@ -12,6 +12,7 @@ PERSONA = "persona"
 ATTEMPT = "attempt"
 RUN = "run"
 _CHOSEN = "state.persona"
+_EVERYONE = ""
 
 
 def chosen_persona(names: Mapping[str, str], *, everyone: bool = False) -> str | None:
@@ -21,7 +22,8 @@ def chosen_persona(names: Mapping[str, str], *, everyone: bool = False) -> str |
         names: Ids to full names; whatever the address says is checked against them.
         everyone: Whether all personas together are a choice.
     """
-    options: list[str | None] = [*([None] if everyone else []), *names]
+    # Not None: Streamlit takes that for "nothing chosen yet".
+    options = [*([_EVERYONE] if everyone else []), *names]
     wanted = _wanted()
     key = f"choice.{'anyone' if everyone else 'persona'}"
     # The address decides; a choice has changed it before this line runs again.
@@ -29,18 +31,18 @@ def chosen_persona(names: Mapping[str, str], *, everyone: bool = False) -> str |
     chosen = st.selectbox(
         "Persona",
         options,
-        format_func=lambda persona: names.get(persona, "Everyone") if persona else "Everyone",
+        format_func=lambda persona: names.get(persona, "Everyone"),
         key=key,
         on_change=_choice_made,
         args=(key,),
         label_visibility="collapsed",
     )
-    remember_persona(chosen)
-    return chosen
+    remember_persona(chosen or None)
+    return chosen or None
 
 
 def _choice_made(key: str) -> None:
-    remember_persona(st.session_state[key])
+    remember_persona(st.session_state[key] or None)
 
 
 def _wanted() -> str | None:

@@ -33,7 +33,7 @@ MAX_NAMED_RATIOS = 3
 
 REASONS: dict[Reason, str] = {
     Reason.NONE: "Same person",
-    Reason.IDENTITY_LOW: "Resembles the anchor too little",
+    Reason.IDENTITY_LOW: "Not alike enough",
     Reason.GEOMETRY_OFF: "Proportions differ",
     Reason.NO_FACE: "No face found",
     Reason.SEVERAL_FACES: "Several faces",

@@ -254,6 +254,15 @@ def test_another_persona_can_be_chosen(open_page: OpenPage, typical_root: Path) 
     assert "Anchors of Mara Lindqvist" in words_of(at)
 
 
+def test_everyone_is_a_choice_of_the_attempts(open_page: OpenPage, typical_root: Path) -> None:
+    at = open_page("attempts", typical_root)
+    assert at.selectbox(key="choice.anyone").value == ""
+    at.selectbox(key="choice.anyone").set_value("mara").run()
+    assert "Attempts of Mara Lindqvist" in words_of(at)
+    at.selectbox(key="choice.anyone").set_value("").run()
+    assert " of Mara" not in answer_of(at)
+
+
 def test_without_a_face_recogniser_the_pages_say_so(
     open_page: OpenPage, mara: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
