@@ -73,7 +73,7 @@ def analyse(pack: Path, share: float) -> tuple[list[Finding], float]:
         blur = HEAVY_BLURS[number % len(HEAVY_BLURS)] if with_negatives else None
         findings.append(measure_face(app, shot, rendering.image, rendering.faces[0], blur=blur))
         if shot.purpose == "product" and shot.scene.framing == "headshot":
-            times_ms += [_cpu_ms(lambda image=rendering.image: app.get(image)) for _ in range(3)]
+            times_ms += [_cpu_ms(lambda image=rendering.image: app.get(image)) for _ in range(5)]
     return findings, float(np.median(times_ms)) if times_ms else float("nan")
 
 
