@@ -28,7 +28,7 @@ from personalab_core.prompts import Scenario, load_patch_catalogue, subject_desc
 from personalab_core.schemas import AssetOutcome, ImagePrompt
 
 HISTORY_DAYS = 90
-DRIFT_AMOUNT = 0.5
+DRIFT_AMOUNT = 0.75
 """How far the drifting persona has moved towards somebody else by the end, in [0, 1]; chosen to be seen."""
 
 _DRIFT_FROM_DAYS, _DRIFT_TO_DAYS = 44, 34
