@@ -1,6 +1,6 @@
 """Our own cost of one attempt, beyond provider, model, decoding, encoding and thumbnail.
 
-    python benchmarks/attempt_overhead.py
+    python -m benchmarks.attempt_overhead
 
 The whole orchestrator runs with the real records (chained, locked, flushed to disk) over a
 client that answers at once and an evaluator that knows the answer; storing the picture

@@ -1,6 +1,6 @@
 """How much faster ``FaceRuntime`` measures a picture than plain InsightFace, and whether it decides alike.
 
-    python benchmarks/face_runtime.py [--rounds 15] [--pictures 300]
+    python -m benchmarks.face_runtime [--rounds 15] [--pictures 300]
 
 1. Wall time with all available cores, one picture against an anchor already looked at, on a pack of the
    shapes of ``buffalo_l`` that is written for the occasion. Both sides take turns, so that a busy machine
@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from buffalo_shaped_pack import write_pack
 
+from benchmarks.buffalo_shaped_pack import write_pack
 from personalab_core.identity import ArcFaceEvaluator, FaceFacts, FaceRuntime, GeometricEvaluator, IdentityPolicy
 from personalab_core.identity.facts import Face, obstacle
 from personalab_core.identity.packs import find_pack

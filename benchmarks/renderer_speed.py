@@ -1,6 +1,6 @@
 """How long the simulated portrait renderer takes, with and without the identity's layers kept.
 
-Run:  python benchmarks/renderer_speed.py [--repeats 9]
+Run:  python -m benchmarks.renderer_speed [--repeats 9]
 
 Prints median process CPU time (one thread) per size and framing, the ratio first/cached, and whether the targets are
 met: 768x960 headshot <= 150 ms and 256x320 headshot <= 40 ms with the layers cached. On a shared machine CPU time
