@@ -48,6 +48,7 @@ def drift(context: typer.Context, *, persona: PersonaArgument, as_json: JsonOpti
         say(f"  mean {number(summary.mean_score, 3)}, standard deviation {number(summary.std_score, 3)}")
         say(f"  lowest {number(summary.min_score)}, highest {number(summary.max_score)}")
         say(f"  slope {number(summary.slope, 4)} per record")
+        say("The trend is only the sign of that slope. It also moves where nothing changes and is not an alarm.")
 
 
 @app.command("list")
