@@ -5,22 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from personalab_core.config import load_config
 from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetry
 from personalab_core.identity import IdentityEvaluator
 from personalab_core.orchestration.asset_run import AssetRun
+from personalab_core.orchestration.calling import call_provider, never
 from personalab_core.orchestration.events import OnEvent
 from personalab_core.orchestration.keeper import PictureKeeper
 from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure, PatchSource
-from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
-from personalab_core.orchestration.registry import RegistryWriter
+from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
 from personalab_core.orchestration.result import GenerationResult
-from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench, ignore_event, utc_now
-from personalab_core.prompts import load_patch_catalogue
+from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench, utc_now
 from personalab_core.schemas import GenerationContext, ImagePrompt
 
 
@@ -68,18 +65,20 @@ class GenerationOrchestrator:
         self._evaluator = evaluator
         self._transport_retry = transport_retry or image_generator.transport_retry
         self._timer = timer
-        self._workbench = Workbench(
+        self._workbench = Workbench.assemble(
             keeper=PictureKeeper(image_generator, Path(output_dir)),
             policy=policy,
-            patches=patches or load_patch_catalogue(load_config()),
-            recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),
-            output_dir=Path(output_dir),
-            references_root=Path(references_root),
             context=context or image_generator.context,
+            output_dir=output_dir,
+            references_root=references_root,
+            drift_tracker=drift_tracker,
+            metrics_logger=metrics_logger,
+            registry=registry,
+            patches=patches,
             clock=clock,
             timer=timer,
-            on_event=on_event or ignore_event,
-            chance=chance or Chance(),
+            on_event=on_event,
+            chance=chance,
         )
 
     def run(
@@ -124,35 +123,26 @@ class GenerationOrchestrator:
 
     def run_request(self, request: AssetRequest, *, should_stop: ShouldStop | None = None) -> GenerationResult:
         """Do the same for a request that names its job, too."""
-        stop = should_stop or _never
+        stop = should_stop or never
         run = self._workbench.open(request)
         while not isinstance(step := run.step, Done):
             match step:
                 case Generate():
-                    self._generate(run, step, stop)
+                    call_provider(
+                        run,
+                        step,
+                        generator=self._generator,
+                        transport_retry=self._transport_retry,
+                        should_stop=stop,
+                    )
                 case Measure():
                     self._measure(run, step, stop)
                 case _:
                     run.record()
         return run.result()
 
-    def _generate(self, run: AssetRun, step: Generate, stop: ShouldStop) -> None:
-        if stop():
-            run.cancel()
-            return
-        request = run.request(step)
-        with run.recorded_if_it_fails():
-            call = self._transport_retry.call(
-                partial(self._generator.generate, request), on_retry=run.retried, should_stop=stop
-            )
-            run.called(call, stop=stop())
-
     def _measure(self, run: AssetRun, step: Measure, stop: ShouldStop) -> None:
         with run.recorded_if_it_fails():
             started = self._timer()
             result = self._evaluator.evaluate(run.anchor_path, [step.path])
             run.measured(result, measure_s=self._timer() - started, stop=stop())
-
-
-def _never() -> bool:
-    return False

@@ -5,24 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from personalab_core.config import load_config
 from personalab_core.generation import ShouldStop, TransportRetry, VideoGenerator
 from personalab_core.identity.frame_extractor import FrameExtractor
 from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
 from personalab_core.orchestration.asset_run import AssetRun
+from personalab_core.orchestration.calling import call_provider, never
 from personalab_core.orchestration.events import OnEvent
 from personalab_core.orchestration.keeper import VideoKeeper
 from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure, PatchSource
-from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
-from personalab_core.orchestration.registry import RegistryWriter
+from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
 from personalab_core.orchestration.video_measurement import VideoMeasurement, VideoMeter
 from personalab_core.orchestration.video_result import VideoAttemptResult, VideoResult, keep_measurement
-from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench, ignore_event, utc_now
-from personalab_core.prompts import load_patch_catalogue
+from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench, utc_now
 from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
 from personalab_core.schemas import EvaluationResult, GenerationContext, VideoPrompt
 
@@ -87,18 +84,20 @@ class VideoOrchestrator:
             gate=post_processing_gate,
             accept_threshold=policy.accept_threshold,
         )
-        self._workbench = Workbench(
+        self._workbench = Workbench.assemble(
             keeper=VideoKeeper(video_generator, self._output_dir),
             policy=policy,
-            patches=patches or load_patch_catalogue(load_config()),
-            recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),
-            output_dir=self._output_dir,
-            references_root=Path(references_root),
             context=context or video_generator.context,
+            output_dir=output_dir,
+            references_root=references_root,
+            drift_tracker=drift_tracker,
+            metrics_logger=metrics_logger,
+            registry=registry,
+            patches=patches,
             clock=clock,
             timer=timer,
-            on_event=on_event or ignore_event,
-            chance=chance or Chance(),
+            on_event=on_event,
+            chance=chance,
         )
 
     def run(
@@ -143,7 +142,7 @@ class VideoOrchestrator:
 
     def run_request(self, request: AssetRequest, *, should_stop: ShouldStop | None = None) -> VideoResult:
         """Do the same for a request that names its job, too."""
-        stop = should_stop or _never
+        stop = should_stop or never
         run = self._workbench.open(request)
         attempts: list[VideoAttemptResult] = []
         measured: VideoMeasurement | None = None
@@ -151,7 +150,13 @@ class VideoOrchestrator:
             match step:
                 case Generate():
                     measured = None
-                    self._generate(run, step, stop)
+                    call_provider(
+                        run,
+                        step,
+                        generator=self._generator,
+                        transport_retry=self._transport_retry,
+                        should_stop=stop,
+                    )
                 case Measure():
                     measured = self._measure(run, step, stop)
                 case _:
@@ -160,17 +165,6 @@ class VideoOrchestrator:
         return VideoResult(
             ended.persona, ended.asset_id, ended.outcome, ended.sentence, tuple(attempts), ended.output_dir
         )
-
-    def _generate(self, run: AssetRun, step: Generate, stop: ShouldStop) -> None:
-        if stop():
-            run.cancel()
-            return
-        request = run.request(step)
-        with run.recorded_if_it_fails():
-            call = self._transport_retry.call(
-                partial(self._generator.generate, request), on_retry=run.retried, should_stop=stop
-            )
-            run.called(call, stop=stop())
 
     def _measure(self, run: AssetRun, step: Measure, stop: ShouldStop) -> VideoMeasurement:
         with run.recorded_if_it_fails():
@@ -183,7 +177,3 @@ class VideoOrchestrator:
             )
             run.measured(result, measure_s=measure_s, stop=stop(), kept=kept)
             return measured
-
-
-def _never() -> bool:
-    return False

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from personalab_core.config import load_config
 from personalab_core.errors import InputError
 from personalab_core.generation import ReferencePicture, load_anchor
 from personalab_core.orchestration.asset_run import AssetRun, Surroundings
@@ -18,8 +19,9 @@ from personalab_core.orchestration.attempt_record import Asset
 from personalab_core.orchestration.events import Event, OnEvent
 from personalab_core.orchestration.keeper import Keeper
 from personalab_core.orchestration.loop import AttemptLoop, AttemptPolicy, PatchSource
-from personalab_core.orchestration.recorder import AttemptRecorder
-from personalab_core.prompts import BuiltPrompt, PromptBuilder
+from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
+from personalab_core.orchestration.registry import RegistryWriter
+from personalab_core.prompts import BuiltPrompt, PromptBuilder, load_patch_catalogue
 from personalab_core.schemas import GenerationContext, ImagePrompt, PromptPatch, VideoPrompt, check_slug
 
 _ASSET_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -87,6 +89,43 @@ class Workbench:
     timer: Callable[[], float] = time.perf_counter
     on_event: OnEvent = ignore_event
     chance: Chance = Chance()
+
+    @classmethod
+    def assemble(
+        cls,
+        *,
+        keeper: Keeper,
+        policy: AttemptPolicy,
+        context: GenerationContext,
+        output_dir: str | Path,
+        references_root: str | Path,
+        drift_tracker: Timeline | None = None,
+        metrics_logger: AttemptLog | None = None,
+        registry: Registry | None = None,
+        patches: PatchSource | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        timer: Callable[[], float] = time.perf_counter,
+        on_event: OnEvent | None = None,
+        chance: Chance | None = None,
+    ) -> Self:
+        """Return the workbench of an orchestrator or runner; what is ``None`` is what they document for it.
+
+        This is the only place where those defaults are made, so that equal arguments mean
+        the same to every driver.
+        """
+        return cls(
+            keeper=keeper,
+            policy=policy,
+            patches=patches or load_patch_catalogue(load_config()),
+            recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),
+            output_dir=Path(output_dir),
+            references_root=Path(references_root),
+            context=context,
+            clock=clock,
+            timer=timer,
+            on_event=on_event or ignore_event,
+            chance=chance or Chance(),
+        )
 
     def open(self, request: AssetRequest) -> AssetRun:
         """Return the run over one asset, at its first step.

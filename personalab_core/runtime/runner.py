@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from personalab_core.config import load_config
 from personalab_core.errors import ConfigError, PersonalabError
 from personalab_core.generation import (
     GenerationRequest,
@@ -27,15 +26,14 @@ from personalab_core.orchestration import (
     GenerationResult,
     OnEvent,
     PatchSource,
-    RegistryWriter,
     Workbench,
 )
 from personalab_core.orchestration.asset_run import AssetRun
+from personalab_core.orchestration.calling import never
 from personalab_core.orchestration.keeper import PictureKeeper
 from personalab_core.orchestration.loop import Done, Generate, Measure
-from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
-from personalab_core.orchestration.workbench import ignore_event, utc_now
-from personalab_core.prompts import load_patch_catalogue
+from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
+from personalab_core.orchestration.workbench import utc_now
 from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
 from personalab_core.runtime.eval_pool import EvaluationPool
 from personalab_core.runtime.job import JobResult, JobSpec
@@ -136,18 +134,20 @@ class AsyncRunner:
         self._provider = provider_key or provider_of(client, "image")
         self._max_concurrent_jobs = max_concurrent_jobs
         self._timer = timer
-        self._workbench = Workbench(
+        self._workbench = Workbench.assemble(
             keeper=PictureKeeper(image_generator, Path(output_dir)),
             policy=policy,
-            patches=patches or load_patch_catalogue(load_config()),
-            recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),
-            output_dir=Path(output_dir),
-            references_root=Path(references_root),
             context=context or image_generator.context,
+            output_dir=output_dir,
+            references_root=references_root,
+            drift_tracker=drift_tracker,
+            metrics_logger=metrics_logger,
+            registry=registry,
+            patches=patches,
             clock=clock,
             timer=timer,
-            on_event=on_event or ignore_event,
-            chance=chance or Chance(),
+            on_event=on_event,
+            chance=chance,
         )
 
     def run(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> list[JobResult]:
@@ -157,7 +157,7 @@ class AsyncRunner:
     async def run_async(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> list[JobResult]:
         """Do the same inside an event loop that is already running."""
         places = asyncio.Semaphore(self._max_concurrent_jobs)
-        stop = should_stop or _never
+        stop = should_stop or never
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._run_job(job, places, stop)) for job in jobs]
         return [task.result() for task in tasks]
@@ -212,7 +212,3 @@ async def _in_thread(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _never() -> bool:
-    return False
