@@ -15,6 +15,7 @@ from personalab_core.orchestration.events import (
 )
 from personalab_core.orchestration.loop import AttemptLoop, AttemptPolicy, PatchSource
 from personalab_core.orchestration.orchestrator import GenerationOrchestrator
+from personalab_core.orchestration.overrides import OverrideWriter
 from personalab_core.orchestration.registry import RegistryWriter
 from personalab_core.orchestration.result import GenerationResult
 from personalab_core.orchestration.transport import TransportResult, TransportRetry
@@ -35,6 +36,7 @@ __all__ = [
     "GenerationOrchestrator",
     "GenerationResult",
     "OnEvent",
+    "OverrideWriter",
     "PatchSource",
     "PictureStored",
     "RegistryWriter",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from personalab_core.observability import Journal
 from personalab_core.schemas import AttemptRecord, RegistryRecord, check_slug
@@ -30,31 +32,53 @@ class RegistryWriter:
         """
         return Journal(self.path(record.persona), RegistryRecord, fsync=True).append(record)
 
-    def register(self, attempt: AttemptRecord) -> RegistryRecord:
-        """Add the asset whose accepted attempt this is."""
-        if attempt.image_path is None or attempt.image_sha256 is None:
-            raise ValueError(f"attempt {attempt.attempt_id} has no picture to register")
-        evaluator = attempt.evaluator
-        return self.append(
-            RegistryRecord(
-                timestamp=attempt.timestamp,
-                persona=attempt.persona,
-                asset_id=attempt.asset_id,
-                attempt_id=attempt.attempt_id,
-                image_path=attempt.image_path,
-                image_sha256=attempt.image_sha256,
-                asset_type=attempt.asset_type,
-                thumbnail_path=attempt.thumbnail_path,
-                video_path=attempt.video.video_path if attempt.video else None,
-                video_sha256=attempt.video.video_sha256 if attempt.video else None,
-                composite_score=attempt.scores.composite,
-                attempts=attempt.attempt,
-                simulated=attempt.context.simulated,
-                evaluator=evaluator.name if evaluator else None,
-                pack_hash=evaluator.pack_hash if evaluator else None,
-            )
-        )
+    def register(
+        self,
+        attempt: AttemptRecord,
+        *,
+        accepted_by: Literal["measurement", "person"] = "measurement",
+        at: datetime | None = None,
+    ) -> RegistryRecord:
+        """Add the asset whose accepted attempt this is.
+
+        Args:
+            attempt: The attempt.
+            accepted_by: Whether the policy or a person accepted it.
+            at: When, if not with the attempt.
+        """
+        changed = {"timestamp": at or attempt.timestamp, "accepted_by": accepted_by}
+        return self.append(_entry(attempt).model_copy(update=changed))
+
+    def withdraw(self, attempt: AttemptRecord, *, at: datetime) -> RegistryRecord:
+        """Take back the asset whose accepted attempt this is; its earlier line stays in the file."""
+        changed = {"timestamp": at, "accepted_by": "person", "withdrawn": True}
+        return self.append(_entry(attempt).model_copy(update=changed))
 
     def read(self, persona: str) -> list[RegistryRecord]:
-        """Return the accepted assets of a persona, oldest first."""
-        return list(Journal(self.path(persona), RegistryRecord).read().records)
+        """Return a persona's assets that count as accepted now, oldest first; of an attempt the last line holds."""
+        records = Journal(self.path(persona), RegistryRecord).read().records
+        newest = {record.attempt_id: record for record in records}
+        return [record for record in newest.values() if not record.withdrawn]
+
+
+def _entry(attempt: AttemptRecord) -> RegistryRecord:
+    if attempt.image_path is None or attempt.image_sha256 is None:
+        raise ValueError(f"attempt {attempt.attempt_id} has no picture to register")
+    evaluator = attempt.evaluator
+    return RegistryRecord(
+        timestamp=attempt.timestamp,
+        persona=attempt.persona,
+        asset_id=attempt.asset_id,
+        attempt_id=attempt.attempt_id,
+        image_path=attempt.image_path,
+        image_sha256=attempt.image_sha256,
+        asset_type=attempt.asset_type,
+        thumbnail_path=attempt.thumbnail_path,
+        video_path=attempt.video.video_path if attempt.video else None,
+        video_sha256=attempt.video.video_sha256 if attempt.video else None,
+        composite_score=attempt.scores.composite,
+        attempts=attempt.attempt,
+        simulated=attempt.context.simulated,
+        evaluator=evaluator.name if evaluator else None,
+        pack_hash=evaluator.pack_hash if evaluator else None,
+    )

@@ -207,3 +207,22 @@ class RegistryRecord(Record):
     simulated: bool
     evaluator: str | None = None
     pack_hash: str | None = None
+    accepted_by: Literal["measurement", "person"] = "measurement"
+    withdrawn: bool = False
+    """A person took the asset back; this line replaces the earlier one of the same asset."""
+
+
+class OverrideRecord(Record):
+    """A person's decision on an attempt. It stands beside the measured one and never replaces it."""
+
+    kind: Literal["override"] = "override"
+    persona: str
+    attempt_id: str
+    asset_id: str
+    measured: Decision
+    """What the policy decided on this attempt."""
+    decision: Literal[Decision.ACCEPT, Decision.REJECT_FINAL] | None
+    """What the person decided; ``None`` takes an earlier override back."""
+    reason: str = Field(min_length=1, max_length=400)
+    by: str = "person"
+    """Who decided: the login where there is one."""
