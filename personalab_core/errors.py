@@ -23,7 +23,8 @@
         ├── RejectedLLMRequest         repeating the same call is pointless
         │   ├── AuthenticationError
         │   ├── QuotaExceededError
-        │   └── InvalidRequestError
+        │   ├── InvalidRequestError
+        │   └── UnknownOperationError  the provider has no such long operation (any more)
         ├── CapabilityError            this provider does not offer this modality
         └── CallCancelledError
 
@@ -150,6 +151,10 @@ class QuotaExceededError(RejectedLLMRequest):
 
 class InvalidRequestError(RejectedLLMRequest):
     """The provider found the request itself malformed or unsupported."""
+
+
+class UnknownOperationError(RejectedLLMRequest):
+    """The provider does not know the long operation (any more); what it made, and may have charged, is lost."""
 
 
 class CapabilityError(LLMError):

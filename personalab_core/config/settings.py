@@ -188,12 +188,16 @@ class RateLimits(OpenSection):
 
 
 class TransportRetrySettings(Section):
-    """Waiting between tries of one call: ``backoff_base * backoff_factor ** n`` seconds, at most ``backoff_max``."""
+    """Waiting between tries of one call: ``backoff_base * backoff_factor ** n`` seconds, at most ``backoff_max``.
+
+    ``retry_ambiguous`` also repeats calls that were never answered and may have been paid already.
+    """
 
     max_retries: Annotated[int, Field(ge=0)]
     backoff_base: NonNegative
     backoff_max: NonNegative
     backoff_factor: Annotated[float, Field(ge=1)]
+    retry_ambiguous: bool
 
 
 class RuntimeSettings(Section):

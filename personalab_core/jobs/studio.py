@@ -125,6 +125,7 @@ class Studio:
                 backoff_base=retry.backoff_base,
                 backoff_factor=retry.backoff_factor,
                 backoff_max=retry.backoff_max,
+                retry_ambiguous=retry.retry_ambiguous,
                 sleeper=self._sleeper,
             ),
             clock=self.clock,

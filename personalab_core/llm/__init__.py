@@ -18,7 +18,8 @@ from personalab_core.llm.client import (
     Source,
     Usage,
 )
-from personalab_core.llm.factory import RoutingClient, create_client, provider_of
+from personalab_core.llm.factory import create_client
+from personalab_core.llm.routing import RoutingClient, provider_of
 
 __all__ = [
     "ImagePart",

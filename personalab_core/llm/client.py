@@ -154,10 +154,15 @@ class LLMClient(Protocol):
 
 @runtime_checkable
 class Seedable(Protocol):
-    """Optional: a client whose randomness can be fixed for the next calls."""
+    """Optional: a client whose randomness can be fixed.
+
+    The simulator answers the same request with the same bytes; a vendor that takes a seed is sent
+    it, and few promise more than similar pictures. What a client offers besides (such as
+    :class:`ResumableImages`), its seeded copy offers, too.
+    """
 
     def with_seed(self, seed: int) -> Self:
-        """Return a client that behaves the same for the same seed and request."""
+        """Return a copy that sends this seed with every request; the original stays as it is. Any int is taken."""
         ...
 
 
@@ -165,36 +170,73 @@ class Seedable(Protocol):
 class ResumableImages(Protocol):
     """Optional: pictures made by a long operation, whose id is handed out as soon as it is accepted.
 
-    Whoever keeps the id can collect after a crash, instead of paying a second time.
+    Whoever writes the id down can collect after a crash instead of paying a second time.
+    ``isinstance(client, ResumableImages)`` tells whether a client offers it, a
+    :class:`~personalab_core.llm.RoutingClient` included. ``generate_image`` is then
+    ``collect_image(submit_image(...))``; both ways cost the same and give the same answer.
+
+    The id is all that is needed, in another process and after a new start, too: it says
+    nothing about key, prompt or pictures, and keeps for as long as the provider keeps the
+    operation (Replicate an hour, Runway a day, Google two days, by their own pages).
+    Blocking and ``_async`` twins may be mixed: one may submit what the other collects.
     """
 
     def submit_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> str:
-        """Start the operation and return its id at once."""
+        """Start one operation, which may be charged, and return its id at once. Not idempotent.
+
+        Raises:
+            MissingKeyError: No key is set; nothing was sent.
+            InvalidRequestError: The model does not take that; nothing was started.
+            AuthenticationError, QuotaExceededError, RateLimitError, ProviderServerError: It was
+                refused; nothing was started.
+            ProviderConnectionError: Nothing was sent.
+            ProviderTimeoutError: No readable answer came (``OutputLostError``: one that cannot be
+                read), so it is not known whether an operation was started, nor its id.
+        """
         ...
 
     def collect_image(self, operation_id: str) -> LLMImageResponse:
-        """Wait for the operation and return what it made; may be called again."""
+        """Wait for the operation and return what it made, with its price. Idempotent, and free.
+
+        A policy block and an operation without a picture are answers, not errors, as in
+        ``generate_image``. Every error carries the id as ``request_id``.
+
+        Raises:
+            MissingKeyError: No key is set.
+            ProviderTimeoutError: Still running when the client's patience ended; collect again later.
+            OutputLostError: (a ``ProviderTimeoutError``) It could not be looked at or its file not be
+                fetched just now, or the file is gone or damaged. Collecting again is free and may help;
+                the money is spent either way.
+            UnknownOperationError: The provider does not know it (any more); collecting again is pointless.
+            ProviderServerError: It ended as failed; collecting again says the same.
+            InvalidRequestError: It failed because of what was sent; collecting again says the same.
+            CallCancelledError: Somebody cancelled it; collecting again says the same.
+            AuthenticationError: The key is not (no longer) good for it.
+        """
         ...
 
     async def submit_image_async(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> str:
-        """:meth:`submit_image` without blocking the event loop."""
+        """:meth:`submit_image` without blocking the event loop. Cancelled in flight, it may have started one."""
         ...
 
     async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
-        """:meth:`collect_image` without blocking the event loop."""
+        """:meth:`collect_image` without blocking the event loop; to cancel it leaves the operation running."""
         ...
 
 
 @runtime_checkable
 class ResumableVideos(Protocol):
-    """Optional: a video made by a long operation, whose id is handed out as soon as it is accepted."""
+    """Optional: a video made by a long operation, whose id is handed out as soon as it is accepted.
+
+    What a caller may rely on is that of :class:`ResumableImages`, word for word.
+    """
 
     def submit_video(self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str) -> str:
-        """Start the operation and return its id at once."""
+        """Start one operation and return its id at once; errors as in :meth:`ResumableImages.submit_image`."""
         ...
 
     def collect_video(self, operation_id: str) -> LLMVideoResponse:
-        """Wait for the operation and return what it made; may be called again."""
+        """Wait and return what it made; free, repeatable, errors as in :meth:`ResumableImages.collect_image`."""
         ...
 
     async def submit_video_async(

@@ -1,4 +1,4 @@
-"""Which provider answers for which modality: a table of loaders, and a client that composes them.
+"""Which provider answers for which modality: a table of loaders.
 
 Adding a provider is one adapter file and one line in ``_REGISTRY``. A loader imports
 its adapter (and so the vendor's package) only when it is called.
@@ -24,30 +24,24 @@ The client it returns needs the six methods of :class:`LLMClient`, and an attrib
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 from personalab_core.errors import ConfigError
-from personalab_core.llm.client import (
-    LLMClient,
-    LLMImageResponse,
-    LLMTextResponse,
-    LLMVideoResponse,
-    Part,
-    Seedable,
-)
+from personalab_core.llm.client import LLMClient
+from personalab_core.llm.routing import MODALITIES, Modality, RoutingClient, provider_of
 
 if TYPE_CHECKING:
     from personalab_core.config import Config
+
+__all__ = ["ENTRY_POINTS", "MODALITIES", "Loader", "Modality", "RoutingClient", "create_client", "provider_of"]
 
 ENTRY_POINTS = "personalab.providers"
 """Group of entry points that name loaders of further providers."""
 
 Loader = Callable[["Config"], LLMClient]
-Modality = Literal["text", "image", "video"]
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 
 def _gemini(config: Config) -> LLMClient:
@@ -151,103 +145,3 @@ def _installed(point: EntryPoint) -> Loader:
     if not callable(loader):
         raise ConfigError(f"The provider {point.name!r} ({point.value}) is not a function that takes the configuration")
     return cast("Loader", loader)
-
-
-def provider_of(client: LLMClient, modality: Modality) -> str:
-    """Return the name of the provider that answers for ``modality``.
-
-    A client from outside that does not say (attribute ``provider``) is named by its class.
-    """
-    if isinstance(client, RoutingClient):
-        return provider_of(client.client_for(modality), modality)
-    return str(getattr(client, "provider", type(client).__name__))
-
-
-class RoutingClient:
-    """Several clients behind the one protocol: each modality has its own.
-
-    Args:
-        text: Answers ``generate_text_json`` and its async twin.
-        image: Answers ``generate_image`` and its async twin.
-        video: Answers ``generate_video`` and its async twin.
-    """
-
-    def __init__(self, *, text: LLMClient, image: LLMClient, video: LLMClient) -> None:
-        self._clients: dict[Modality, LLMClient] = {"text": text, "image": image, "video": video}
-
-    def __repr__(self) -> str:
-        names = ", ".join(f"{m}={provider_of(self, m)}" for m in MODALITIES)
-        return f"RoutingClient({names})"
-
-    def client_for(self, modality: Modality) -> LLMClient:
-        """Return the client that answers for ``modality``."""
-        return self._clients[modality]
-
-    def with_seed(self, seed: int) -> Self:
-        """Return a copy whose seedable clients are seeded; the others stay as they are."""
-        seeded = {m: c.with_seed(seed) if isinstance(c, Seedable) else c for m, c in self._clients.items()}
-        return type(self)(text=seeded["text"], image=seeded["image"], video=seeded["video"])
-
-    def generate_text_json(
-        self,
-        *,
-        system_instruction: str,
-        user_prompt: str,
-        schema: Mapping[str, Any] | None,
-        use_search: bool,
-        model_name: str,
-    ) -> LLMTextResponse:
-        """Delegate to the text client."""
-        return self._clients["text"].generate_text_json(
-            system_instruction=system_instruction,
-            user_prompt=user_prompt,
-            schema=schema,
-            use_search=use_search,
-            model_name=model_name,
-        )
-
-    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
-        """Delegate to the image client."""
-        return self._clients["image"].generate_image(parts=parts, aspect_ratio=aspect_ratio, model_name=model_name)
-
-    def generate_video(
-        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
-    ) -> LLMVideoResponse:
-        """Delegate to the video client."""
-        return self._clients["video"].generate_video(
-            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
-        )
-
-    async def generate_text_json_async(
-        self,
-        *,
-        system_instruction: str,
-        user_prompt: str,
-        schema: Mapping[str, Any] | None,
-        use_search: bool,
-        model_name: str,
-    ) -> LLMTextResponse:
-        """Delegate to the text client."""
-        return await self._clients["text"].generate_text_json_async(
-            system_instruction=system_instruction,
-            user_prompt=user_prompt,
-            schema=schema,
-            use_search=use_search,
-            model_name=model_name,
-        )
-
-    async def generate_image_async(
-        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str
-    ) -> LLMImageResponse:
-        """Delegate to the image client."""
-        return await self._clients["image"].generate_image_async(
-            parts=parts, aspect_ratio=aspect_ratio, model_name=model_name
-        )
-
-    async def generate_video_async(
-        self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
-    ) -> LLMVideoResponse:
-        """Delegate to the video client."""
-        return await self._clients["video"].generate_video_async(
-            prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio, model_name=model_name
-        )

@@ -12,9 +12,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
-from personalab_core.errors import LLMError, OutputLostError, ProviderTimeoutError, TransientLLMError
+from personalab_core.errors import (
+    LLMError,
+    OutputLostError,
+    ProviderTimeoutError,
+    RejectedLLMRequest,
+    TransientLLMError,
+    UnknownOperationError,
+)
 
 T = TypeVar("T")
+
+_GONE = (404, 410)
+"""What a provider answers to a look at an operation that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,9 @@ class collecting:  # noqa: N801  # used as a statement: with collecting("runway"
         if isinstance(error, TransientLLMError) and not isinstance(error, OutputLostError):
             why = f"was started, but its result could not be fetched ({type(error).__name__}); collect it again"
             raise self._named(OutputLostError, why, error.status_code) from None
+        if isinstance(error, RejectedLLMRequest) and error.status_code in _GONE:
+            why = "is not known to the provider (any more); what it made is lost"
+            raise self._named(UnknownOperationError, why, error.status_code) from None
         if isinstance(error, LLMError):
             error.request_id = error.request_id or self._operation_id
 

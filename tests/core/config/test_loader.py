@@ -60,6 +60,7 @@ def test_config_file_implies_specified_defaults(tmp_path: Path) -> None:
         "backoff_base": 1.0,
         "backoff_max": 30.0,
         "backoff_factor": 2.0,
+        "retry_ambiguous": False,
     }
 
 

@@ -19,6 +19,7 @@ from personalab_core.errors import (
     ProviderTimeoutError,
     QuotaExceededError,
     RateLimitError,
+    UnknownOperationError,
 )
 from tests.support.loopback import Reply
 from tests.support.vendors import (
@@ -215,6 +216,15 @@ def test_a_failed_operation_is_the_providers_failure(polled: Rig, ask: Ask) -> N
     polled.api.route("GET", str(polled.look), Reply(ended))
     error = fails(polled, ask)
     assert type(error) is ProviderServerError
+    assert error.request_id == OPERATION
+
+
+@both_ways
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_operation_that_is_not_known_any_more_is_lost_for_good(polled: Rig, ask: Ask, status: int) -> None:
+    polled.api.route("GET", str(polled.look), refusal(status))
+    error = fails(polled, ask)
+    assert type(error) is UnknownOperationError
     assert error.request_id == OPERATION
 
 
