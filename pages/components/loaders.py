@@ -1,4 +1,4 @@
-"""What the pages read. The only place that caches; an unchanged file is parsed once."""
+"""What the pages read. The only place that caches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from personalab_core.jobs import WorkspaceRef
-from personalab_core.schemas import Record
-from personalab_core.views.workspace import Lines, Workspace, read_lines
+from personalab_core.views.records import Records
+from personalab_core.views.workspace import Workspace
 
 
 def workspace() -> Workspace:
@@ -24,21 +24,13 @@ def workspace() -> Workspace:
 
 @st.cache_resource(ttl="10s", max_entries=4, show_spinner=False)
 def _workspace(reference: str) -> Workspace:
-    return Workspace.open(WorkspaceRef.model_validate_json(reference), read=_remembered_lines)
+    return Workspace.open(WorkspaceRef.model_validate_json(reference), records=_records)
 
 
-def _remembered_lines(path: Path, record_type: type[Record]) -> Lines:
-    try:
-        stat = path.stat()
-    except OSError:
-        return Lines()
-    return _lines(str(path), record_type.__name__, stat.st_mtime_ns, stat.st_size, record_type)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _lines(path: str, kind: str, mtime_ns: int, size: int, _record_type: type[Record]) -> Lines:  # noqa: ARG001
-    """Read a file; kind, time and size are the key (Streamlit leaves a leading underscore out of it)."""
-    return read_lines(Path(path), _record_type)
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _records(output: Path, references: Path, timelines: Path) -> Records:
+    """Open the index of a workspace once; it outlives the configuration, which is read again every few seconds."""
+    return Records(output, references, timelines)
 
 
 def now() -> datetime:

@@ -100,7 +100,7 @@ def build_anchors_view(history: PersonaHistory, *, now: datetime, zone: tzinfo) 
         matrix=_matrix(chosen, frontal, names, apart),
         ranking=_ranking(names, central),
         why=_why(chosen),
-        records_at_stake=sum(1 for r in history.drift if chosen and r.anchor_sha256 == chosen.image_sha256),
+        records_at_stake=history.drift.n_of_anchor(chosen.image_sha256) if chosen else 0,
         past=_past(history, names, now=now, zone=zone),
         simulated=any(r.context.simulated for r in history.anchors if r.context),
         problems=history.problems,
@@ -249,6 +249,6 @@ def _past(
     for n, record in enumerate(reversed(chosen)):
         name = by_hash.get(record.image_sha256, "An earlier picture")
         since = numbers.day(record.timestamp, now=now, zone=zone)
-        count = sum(r.anchor_sha256 == record.image_sha256 for r in history.drift)
+        count = history.drift.n_of_anchor(record.image_sha256)
         rows.append((f"{name}, {'since' if n == 0 else 'from'} {since}", numbers.plural(count, "record")))
     return tuple(rows)

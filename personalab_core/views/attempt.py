@@ -73,9 +73,9 @@ class AttemptView:
 def find_attempt(histories: Sequence[PersonaHistory], attempt_id: str) -> tuple[PersonaHistory, AttemptRecord] | None:
     """Return an attempt and its persona, or ``None`` if no record has that id."""
     for history in histories:
-        for record in history.attempts:
-            if record.attempt_id == attempt_id:
-                return history, record
+        record = history.attempts.find(attempt_id)
+        if record is not None:
+            return history, record
     return None
 
 
@@ -96,9 +96,7 @@ def build_attempt_view(
         now: Current time (UTC).
         zone: The viewer's time zone.
     """
-    assets = history.assets
-    number = next(n for n, asset in enumerate(assets, 1) if asset.asset_id == attempt.asset_id)
-    asset = assets[number - 1]
+    number, asset = history.asset_of(attempt)
     place = asset.attempts.index(attempt)
     right = attempt_side(attempt, name=history.name)
     return AttemptView(
@@ -159,7 +157,7 @@ def _scores(history: PersonaHistory, attempt: AttemptRecord, weights: tuple[floa
         bars.append(ScoreBar("Distance", scores.euclidean_distance, "strong-line", rule, (limit,), top=1.2))
     elif scores.cosine_similarity is not None:
         counts = "Counts alone." if scores.geometric_error is None else _counts(weights[0], whole)
-        usual = _usual(history, attempt, "cosine_similarity")
+        usual = _usual(history, attempt, "cosine")
         bar = ScoreBar(
             "Embedding", scores.cosine_similarity, "strong-line", f"{counts} Higher is more alike.", (), usual
         )
@@ -167,7 +165,7 @@ def _scores(history: PersonaHistory, attempt: AttemptRecord, weights: tuple[floa
     geometric = attempt.measurement.geometric if attempt.measurement else None
     if scores.geometric_error is not None and geometric is not None:
         rule = f"{_counts(weights[1], whole)} Lower is more alike, limit {numbers.score(geometric.threshold)}."
-        usual = _usual(history, attempt, "geometric_error")
+        usual = _usual(history, attempt, "geometric")
         top = max(0.25, scores.geometric_error * 1.1)
         bar = ScoreBar(
             "Geometric error", scores.geometric_error, "strong-line", rule, (geometric.threshold,), usual, top
@@ -190,12 +188,9 @@ def _counts(weight: float, whole: float) -> str:
 
 def _usual(history: PersonaHistory, attempt: AttemptRecord, field: str) -> tuple[float, float] | None:
     """Return the middle 80 % of the persona's accepted attempts by the same instrument."""
-    values = [
-        value
-        for r in history.attempts
-        if r.decision is Decision.ACCEPT and r.evaluator == attempt.evaluator
-        if (value := getattr(r.scores, field)) is not None
-    ]
+    if attempt.evaluator is None:
+        return None
+    values = history.attempts.accepted_scores(field, attempt.evaluator)
     if len(values) < MIN_USUAL:
         return None
     tenths = quantiles(values, n=10)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from personalab_core.schemas import AttemptRecord, Decision, Reason
 from personalab_core.views import numbers, words
-from personalab_core.views.history import PersonaHistory, attempt_picture
+from personalab_core.views.history import PersonaHistory, attempt_picture, attempts_together
 from personalab_core.views.lanes import brief_of
+from personalab_core.views.logs import AttemptLog
 from personalab_core.views.pictures import Picture
 
 PAGE_SIZE = 24
@@ -81,6 +81,22 @@ class AttemptsView:
     problems: tuple[str, ...]
 
 
+_NOTHING_TRIED = "Every attempt appears here with its picture, score and reason."
+_EMPTY = AttemptsView(
+    answer="Nothing has been tried yet.",
+    detail=_NOTHING_TRIED,
+    cards=(),
+    rows=(),
+    n_matching=0,
+    n_all=0,
+    n_pages=1,
+    page=1,
+    reasons=(),
+    simulated=False,
+    problems=(),
+)
+
+
 def build_attempts_view(
     histories: Sequence[PersonaHistory], wanted: AttemptFilter, *, now: datetime, zone: tzinfo
 ) -> AttemptsView:
@@ -94,13 +110,14 @@ def build_attempts_view(
     """
     chosen = [h for h in histories if wanted.persona in {None, h.id}]
     names = {h.id: h.name for h in histories}
-    pool = [r for h in chosen for r in h.attempts]
-    matching = sorted((r for r in pool if _matches(r, wanted)), key=lambda r: r.timestamp, reverse=True)
+    if not chosen:
+        return _EMPTY
+    pool = attempts_together(chosen)
+    matching = filtered(pool, wanted)
     n_pages = max(1, -(-len(matching) // PAGE_SIZE))
     page = min(max(1, wanted.page), n_pages)
-    shown = matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = matching.sorted_by("at DESC, id DESC")[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     answer, detail = _sentences(pool, matching, chosen)
-    present = Counter(r.reason for r in pool if r.reason is not Reason.NONE)
     several = len(chosen) > 1
     return AttemptsView(
         answer=answer,
@@ -111,16 +128,19 @@ def build_attempts_view(
         n_all=len(pool),
         n_pages=n_pages,
         page=page,
-        reasons=tuple(reason for reason, _ in present.most_common()),
-        simulated=any(r.context.simulated for r in pool),
+        reasons=tuple(pool.reasons),
+        simulated=pool.tally.n_simulated > 0,
         problems=tuple(f"{h.name}: {p}" for h in chosen for p in h.problems),
     )
 
 
-def _matches(record: AttemptRecord, wanted: AttemptFilter) -> bool:
-    if wanted.reason is not None and record.reason is not wanted.reason:
-        return False
-    return wanted.decision == "all" or words.decision_mark(record).kind == wanted.decision
+def filtered(pool: AttemptLog, wanted: AttemptFilter) -> AttemptLog:
+    """Return the attempts that a filter lets through; only the index is asked."""
+    if wanted.reason is not None:
+        pool = pool.narrowed("reason=?", wanted.reason)
+    if wanted.decision != "all":
+        pool = pool.narrowed("mark=?", wanted.decision)
+    return pool
 
 
 def _card(record: AttemptRecord, name: str, *, several: bool, now: datetime, zone: tzinfo) -> AttemptCard:
@@ -157,20 +177,18 @@ def _row(record: AttemptRecord, name: str) -> AttemptRow:
     )
 
 
-def _sentences(
-    pool: Sequence[AttemptRecord], matching: Sequence[AttemptRecord], chosen: Sequence[PersonaHistory]
-) -> tuple[str, str]:
+def _sentences(pool: AttemptLog, matching: AttemptLog, chosen: Sequence[PersonaHistory]) -> tuple[str, str]:
     of = f" of {chosen[0].first_name}" if len(chosen) == 1 else ""
-    if not pool:
-        return f"Nothing{of} has been tried yet.", "Every attempt appears here with its picture, score and reason."
-    if not matching:
-        return "No attempt matches.", f"{numbers.count(len(pool))} are hidden by the filters."
-    refused = Counter(r.reason for r in pool if r.decision is not Decision.ACCEPT)
-    n_refused = refused.total()
+    n = len(pool)
+    if not n:
+        return f"Nothing{of} has been tried yet.", _NOTHING_TRIED
+    if not len(matching):
+        return "No attempt matches.", f"{numbers.count(n)} are hidden by the filters."
+    n_refused = n - pool.tally.n_accepted
     if not n_refused:
-        return f"All {numbers.count(len(pool))} attempts{of} were accepted.", ""
-    reason, times = refused.most_common(1)[0]
-    answer = f"{numbers.count(n_refused)} of {numbers.count(len(pool))} attempts{of} were not accepted."
+        return f"All {numbers.count(n)} attempts{of} were accepted.", ""
+    reason, times = next(iter(pool.refused.items()))
+    answer = f"{numbers.count(n_refused)} of {numbers.count(n)} attempts{of} were not accepted."
     most = f"Mostly: {words.REASONS[reason].lower()} ({numbers.count(times)} of {numbers.count(n_refused)})."
-    hidden = len(pool) - len(matching)
+    hidden = n - len(matching)
     return answer, most + (f" {numbers.count(hidden)} are hidden by the filters." if hidden else "")

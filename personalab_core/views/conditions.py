@@ -7,15 +7,16 @@ from typing import Literal
 
 from personalab_core.schemas import AssetOutcome
 from personalab_core.views import numbers
-from personalab_core.views.history import Asset, PersonaHistory
+from personalab_core.views.history import PersonaHistory
 from personalab_core.views.levels import CALIBRATION_RECORDS, accepted, level_change
 from personalab_core.views.words import Mark
 
-PageName = Literal["overview", "anchors", "generate", "attempts", "drift"]
+PageName = Literal["overview", "personas", "anchors", "generate", "attempts", "drift", "video", "evaluate", "system"]
 
 RECENT_ASSETS = 8
 MANY_FAILED = 3
 """So many of the last eight assets without an accepted picture are worth a look. Not calibrated."""
+_NOTHING = {AssetOutcome.REJECTED, AssetOutcome.EXHAUSTED, AssetOutcome.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +75,14 @@ def _lower(history: PersonaHistory) -> Condition | None:
 
 
 def _failing(history: PersonaHistory) -> Condition | None:
-    finished = [asset for asset in history.assets if asset.outcome is not None][-RECENT_ASSETS:]
-    failed = [asset for asset in finished if _came_to_nothing(asset)]
+    finished = history.last_outcomes(RECENT_ASSETS)
+    failed = [outcome for outcome in finished if outcome in _NOTHING]
     if len(failed) < MANY_FAILED:
         return None
     why = f"{numbers.spelled(len(failed))} of the last {len(finished)} assets ended without an accepted picture."
     mark = Mark("reject", f"{len(failed)} of last {len(finished)} not accepted")
     clause = f"has {len(failed)} of the last {len(finished)} assets without an accepted picture"
     return Condition(mark, 1, why, clause, "attempts", "See the refused pictures")
-
-
-def _came_to_nothing(asset: Asset) -> bool:
-    return asset.outcome in {AssetOutcome.REJECTED, AssetOutcome.EXHAUSTED, AssetOutcome.FAILED}
 
 
 def _unmeasured(history: PersonaHistory) -> Condition | None:

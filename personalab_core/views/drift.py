@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from itertools import islice
 
 from personalab_core.identity.drift import summarise
+from personalab_core.identity.drift.tracker import TREND_WINDOW
 from personalab_core.schemas import AttemptRecord, Decision, DriftRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
-from personalab_core.views.history import PersonaHistory, attempt_picture
+from personalab_core.views.history import DriftPoint, PersonaHistory, attempt_picture
 from personalab_core.views.levels import (
     CALIBRATION_RECORDS,
     RECENT_RECORDS,
@@ -24,26 +26,12 @@ from personalab_core.views.levels import (
     rolling_mean,
 )
 from personalab_core.views.pictures import Picture
-
-MAX_POINTS = 2_000
-"""More points than this are thinned before they are drawn; the mean is always of all of them."""
-
+from personalab_core.views.thinning import thinned, thinned_line
 
 _SLOPES = {"improving": "rising", "degrading": "falling", "stable": "flat"}
 
 MIN_MEAN = 5
 """The mean of fewer records than this would only show chance, so the line starts after them."""
-
-
-@dataclass(frozen=True, slots=True)
-class DriftPoint:
-    """One measured picture. ``number`` counts the records of this timeline from 1."""
-
-    number: int
-    score: float
-    frame_size: str
-    decision: str
-    attempt_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +89,11 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
     """
     timeline = history.timeline
     change = level_change(timeline)
-    numbered = [(n, r) for n, r in enumerate(timeline, 1) if _wanted(r, wanted)]
-    thresholds = next(
-        ((r.accept_threshold, r.retry_threshold) for r in reversed(history.attempts) if r.accept_threshold is not None),
-        (None, None),
-    )
+    points = [p for p in history.points if _wanted(p, wanted)]
+    thresholds = history.attempts.thresholds or (None, None)
     answer, detail = _sentences(history, change)
-    kept = [(n, r) for n, r in numbered if r.decision is Decision.ACCEPT]
-    mean = rolling_mean([r.composite_score for _, r in kept])[MIN_MEAN - 1 :]
+    kept = [p for p in points if p.decision == Decision.ACCEPT]
+    mean = rolling_mean([p.score for p in kept])[MIN_MEAN - 1 :]
     title = _title(timeline, change)
     return DriftView(
         answer=answer,
@@ -117,48 +102,31 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
         anchor=history.anchor_picture if history.anchor else None,
         title=title,
         lead=_lead(history),
-        points=tuple(_thinned([_point(n, r) for n, r in numbered])),
-        mean=tuple(zip((n for n, _ in kept[MIN_MEAN - 1 :]), mean, strict=True)),
+        points=tuple(thinned(points)),
+        mean=tuple(thinned_line([p.number for p in kept[MIN_MEAN - 1 :]], mean)),
         n_records=len(timeline),
         accept_threshold=thresholds[0],
         retry_threshold=thresholds[1],
-        calibrated_at=_calibrated_at(timeline),
+        calibrated_at=_calibrated_at(history.points),
         before=change.before if change else None,
-        frame_sizes=tuple(size for size in ("head", "half", "full") if any(r.frame_size == size for r in timeline)),
-        providers=tuple(dict.fromkeys(r.provider for r in timeline)),
-        last_attempt_id=timeline[-1].attempt_id if timeline else None,
-        simulated=any(r.simulated for r in timeline),
+        frame_sizes=tuple(size for size in ("head", "half", "full") if size in timeline.values("frame_size")),
+        providers=tuple(timeline.values("provider")),
+        last_attempt_id=history.points[-1].attempt_id if history.points else None,
+        simulated=len(timeline.narrowed("simulated")) > 0,
         alt=f"Scores of {numbers.plural(len(timeline), 'record')}. {title}. {answer}",
         problems=history.problems,
     )
 
 
-def _wanted(record: DriftRecord, wanted: DriftFilter) -> bool:
-    sized = not wanted.frame_sizes or record.frame_size in wanted.frame_sizes
-    return sized and (not wanted.providers or record.provider in wanted.providers)
+def _wanted(point: DriftPoint, wanted: DriftFilter) -> bool:
+    sized = not wanted.frame_sizes or point.frame_size in wanted.frame_sizes
+    return sized and (not wanted.providers or point.provider in wanted.providers)
 
 
-def _point(number: int, record: DriftRecord) -> DriftPoint:
-    return DriftPoint(number, record.composite_score, record.frame_size, record.decision, record.attempt_id)
-
-
-def _calibrated_at(timeline: Sequence[DriftRecord]) -> int | None:
+def _calibrated_at(points: Sequence[DriftPoint]) -> int | None:
     """Return the number of the last record that says what is normal, ``None`` without any record."""
-    passed = [n for n, r in enumerate(timeline, 1) if r.decision is Decision.ACCEPT][:CALIBRATION_RECORDS]
-    return (passed[-1] if len(passed) == CALIBRATION_RECORDS else len(timeline)) or None
-
-
-def _thinned(points: list[DriftPoint]) -> list[DriftPoint]:
-    """Return at most :data:`MAX_POINTS` points: of each stretch the lowest and the highest."""
-    if len(points) <= MAX_POINTS:
-        return points
-    stretch = -(-2 * len(points) // MAX_POINTS)
-    kept: list[DriftPoint] = []
-    for start in range(0, len(points), stretch):
-        group = points[start : start + stretch]
-        ends = {min(group, key=lambda p: p.score), max(group, key=lambda p: p.score)}
-        kept.extend(sorted(ends, key=lambda p: p.number))
-    return kept
+    passed = list(islice((p.number for p in points if p.decision == Decision.ACCEPT), CALIBRATION_RECORDS))
+    return (passed[-1] if len(passed) == CALIBRATION_RECORDS else len(points)) or None
 
 
 def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.Mark:
@@ -200,7 +168,7 @@ def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str
 
 def _slope(history: PersonaHistory) -> str:
     """Return what a straight line through the newest records does, and what that is worth."""
-    summary = summarise(history.id, history.timeline)
+    summary = summarise(history.id, history.timeline.newest(TREND_WINDOW))
     if summary.slope is None or summary.trend is None:
         return ""
     sign = "+" if summary.slope >= 0 else numbers.MINUS
@@ -211,7 +179,7 @@ def _slope(history: PersonaHistory) -> str:
 def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
     if not timeline:
         return "No record yet"
-    n_passed = sum(r.decision is Decision.ACCEPT for r in timeline)
+    n_passed = len(accepted(timeline))
     passed = f"{numbers.count(n_passed)} of {numbers.plural(len(timeline), 'measured picture')} passed"
     if change is None:
         return passed
@@ -219,7 +187,7 @@ def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
 
 
 def _lead(history: PersonaHistory) -> str:
-    hidden = sum(r.asset_type == "image" for r in history.drift) - len(history.timeline)
+    hidden = len(history.drift.narrowed("asset_type='image'")) - len(history.timeline)
     other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
     line = f"Line: mean of the last {RECENT_RECORDS} accepted pictures. Grey: all pictures."
     return f"{line} Click a point to see its picture.{other}"
@@ -230,9 +198,9 @@ def pick_record(history: PersonaHistory, attempt_id: str | None, *, now: datetim
     timeline = history.timeline
     if not timeline:
         return None
-    number = next((n for n, r in enumerate(timeline, 1) if r.attempt_id == attempt_id), len(timeline))
+    number = next((p.number for p in history.points if p.attempt_id == attempt_id), len(timeline))
     record = timeline[number - 1]
-    attempt = next((r for r in history.attempts if r.attempt_id == record.attempt_id), None)
+    attempt = history.attempts.find(record.attempt_id)
     return PickedRecord(
         title=f"Record {number} beside the anchor",
         anchor=anchor_cut(history),

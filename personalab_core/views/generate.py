@@ -56,7 +56,7 @@ class RunView:
 
 def attempts_of(history: PersonaHistory, job_id: str) -> list[AttemptRecord]:
     """Return the attempts that a job has made so far."""
-    return [r for r in history.attempts if r.context.job_id == job_id]
+    return list(history.attempts.of_job(job_id))
 
 
 def build_run_view(
@@ -251,7 +251,7 @@ def estimate(history: PersonaHistory, *, n_assets: int, simulated: bool) -> Esti
     The price per picture is what the accepted ones have cost so far, retries included.
     """
     what = numbers.plural(n_assets, "picture").replace(numbers.NBSP, " ")
-    past = history.attempts[-200:]
+    past = history.attempts.newest(200)
     took = _time(past, n_assets)
     if simulated:
         sentence = "Simulated, $0.00: nothing is spent."

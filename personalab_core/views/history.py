@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 
-from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character, DriftRecord
+from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character
 from personalab_core.views import words
+from personalab_core.views.logs import AttemptLog, DriftLog
 from personalab_core.views.pictures import Picture, picture
 
 
 @dataclass(frozen=True, slots=True)
+class DriftPoint:
+    """One measured picture on a timeline. ``number`` counts the records of this timeline from 1."""
+
+    number: int
+    score: float
+    frame_size: str
+    decision: str
+    provider: str
+    attempt_id: str
+
+
+@dataclass(frozen=True)
 class PersonaHistory:
     """A persona and its records, oldest first. ``problems`` are lines that could not be read."""
 
     character: Character
-    attempts: tuple[AttemptRecord, ...] = ()
+    attempts: AttemptLog
+    drift: DriftLog
     anchors: tuple[AnchorRecord, ...] = ()
-    drift: tuple[DriftRecord, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -51,21 +65,29 @@ class PersonaHistory:
         what = "anchor" if self.anchor else "first draft, not yet an anchor"
         return anchor_picture(record, alt=f"{self.name}, {what}")
 
-    @property
-    def assets(self) -> list[Asset]:
-        """The attempts by asset, in the order in which the assets were begun."""
-        return group_assets(self.attempts)
-
-    @property
-    def timeline(self) -> tuple[DriftRecord, ...]:
+    @cached_property
+    def timeline(self) -> DriftLog:
         """The pictures' drift records against the anchor in force, by the instrument used last.
 
         Others are never mixed in. Videos are left out: their scores are means over frames, and lower.
         """
         anchor = self.anchor.image_sha256 if self.anchor else None
-        pictures = [r for r in self.drift if r.asset_type == "image"]
-        against = [r for r in pictures if anchor is None or r.anchor_sha256 in {None, anchor}]
-        return tuple(r for r in against if instrument(r) == instrument(against[-1]))
+        return self.drift.narrowed("asset_type='image'").against(anchor)
+
+    @cached_property
+    def points(self) -> tuple[DriftPoint, ...]:
+        """The timeline as a chart needs it, from the index alone: no line is read."""
+        rows = self.timeline.columns("composite", "frame_size", "decision", "provider", "attempt_id")
+        return tuple(DriftPoint(n, *row) for n, row in enumerate(rows, 1))
+
+    def asset_of(self, attempt: AttemptRecord) -> tuple[int, Asset]:
+        """Return the asset an attempt belongs to, with its place among the persona's assets from 1."""
+        rows = self.attempts.of_asset(attempt.asset_id).sorted_by("attempt, line")
+        return self.attempts.asset_number(self.id, attempt.asset_id), Asset(attempt.asset_id, tuple(rows))
+
+    def last_outcomes(self, n: int) -> list[AssetOutcome]:
+        """Return how the last ``n`` assets that have ended did end, in the order in which they were begun."""
+        return self.attempts.last_outcomes(n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +108,11 @@ class Asset:
         return self.outcome is AssetOutcome.ACCEPTED
 
 
-def instrument(record: DriftRecord) -> tuple[str, str]:
-    """Return what makes scores comparable beside the anchor: evaluator and model pack."""
-    return record.evaluator, record.pack_hash
+def attempts_together(histories: Sequence[PersonaHistory]) -> AttemptLog:
+    """Return the attempts of one or several personas, in the order of time."""
+    places = ",".join("?" * len(histories))
+    ids = tuple(history.id for history in histories)
+    return replace(histories[0].attempts, where=f"persona IN ({places})", arguments=ids, order="at, id")
 
 
 def group_assets(attempts: Sequence[AttemptRecord]) -> list[Asset]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 
 from personalab_core.schemas import Decision, DriftRecord
+from personalab_core.views.logs import DriftLog
 
 CALIBRATION_RECORDS = 20
 """Accepted pictures that say what is normal for a persona. Not calibrated."""
@@ -45,15 +46,17 @@ class LevelChange:
         return self.errors <= -NOTICEABLE_ERRORS
 
 
-def accepted(timeline: Sequence[DriftRecord]) -> list[DriftRecord]:
+def accepted(timeline: Sequence[DriftRecord]) -> Sequence[DriftRecord]:
     """Return the records of accepted pictures."""
+    if isinstance(timeline, DriftLog):
+        return timeline.accepted
     return [r for r in timeline if r.decision is Decision.ACCEPT]
 
 
 def level_change(timeline: Sequence[DriftRecord]) -> LevelChange | None:
     """Return how the newest accepted pictures compare with the first ones, or ``None`` while it is too early."""
     kept = accepted(timeline)
-    first, rest = kept[:CALIBRATION_RECORDS], kept[CALIBRATION_RECORDS:][-RECENT_RECORDS:]
+    first, rest = kept[:CALIBRATION_RECORDS], kept[max(CALIBRATION_RECORDS, len(kept) - RECENT_RECORDS) :]
     if len(rest) < MIN_RECENT:
         return None
     normal = _normal_by_framing(first)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from personalab_core.jobs import Job
-from personalab_core.schemas import AttemptRecord, Decision
 from personalab_core.views import numbers, words
 from personalab_core.views.conditions import Condition, PageName, condition_of
 from personalab_core.views.history import PersonaHistory, attempt_picture
+from personalab_core.views.logs import AttemptLog, Tally
 from personalab_core.views.pictures import Picture
 from personalab_core.views.runs import RunRow, rows_to_show
 
@@ -99,15 +99,15 @@ def build_overview_view(
         urgent=tuple(_card(*state, now=now, zone=zone) for state in urgent),
         others=tuple(_card(*state, now=now, zone=zone) for state in others),
         runs=runs,
-        week=_week([r for h in histories for r in h.attempts], now=now),
+        week=_week([h.attempts.since(now - timedelta(days=7)).tally for h in histories]),
         problems=tuple(problems) + tuple(f"{h.name}: {p}" for h in histories for p in h.problems),
     )
 
 
 def _card(history: PersonaHistory, state: Condition, *, now: datetime, zone: tzinfo) -> FleetCard:
-    shown = [r for r in history.attempts if r.image_path]
-    recent = [p for r in shown[-RECENT_PICTURES:][::-1] if (p := attempt_picture(r, name=history.name))]
-    thresholds = [r.accept_threshold for r in history.attempts if r.accept_threshold is not None]
+    shown = history.attempts.with_picture(RECENT_PICTURES)
+    recent = [p for r in reversed(shown) if (p := attempt_picture(r, name=history.name))]
+    thresholds = history.attempts.thresholds
     return FleetCard(
         id=history.id,
         name=history.name,
@@ -120,29 +120,27 @@ def _card(history: PersonaHistory, state: Condition, *, now: datetime, zone: tzi
         latest=recent[0] if recent else None,
         latest_when=numbers.ago(shown[-1].timestamp, now=now, zone=zone) if shown else "",
         recent=tuple(recent),
-        spark=tuple(round(r.composite_score, 3) for r in history.timeline[-SPARK_RECORDS:]),
-        accept_threshold=thresholds[-1] if thresholds else None,
+        spark=tuple(round(score, 3) for score in history.timeline.last_scores(SPARK_RECORDS)),
+        accept_threshold=thresholds[0] if thresholds else None,
         figures=_figures(history.attempts) if history.attempts else (),
     )
 
 
-def _figures(attempts: Sequence[AttemptRecord]) -> tuple[Figure, ...]:
-    scores = [r.scores.composite for r in attempts if r.scores.composite is not None]
-    n_accepted = sum(r.decision is Decision.ACCEPT for r in attempts)
+def _figures(attempts: AttemptLog) -> tuple[Figure, ...]:
+    score, tally = attempts.last_score, attempts.tally
     return (
-        Figure(numbers.score(scores[-1]) if scores else "–", "last score" if scores else "not measured"),
-        Figure(numbers.percent(n_accepted, len(attempts)), "accepted", f"of {numbers.count(len(attempts))}"),
-        _cost_figure(attempts, n_accepted),
+        Figure("–", "not measured") if score is None else Figure(numbers.score(score), "last score"),
+        Figure(numbers.percent(tally.n_accepted, tally.n), "accepted", f"of {numbers.count(tally.n)}"),
+        _cost_figure(tally),
     )
 
 
-def _cost_figure(attempts: Sequence[AttemptRecord], n_accepted: int) -> Figure:
-    if all(r.context.simulated for r in attempts):
+def _cost_figure(tally: Tally) -> Figure:
+    if tally.simulated:
         return Figure("$0.00", "simulated")
-    total = numbers.total_usd(r.cost.amount_usd for r in attempts)
-    if total is None or not n_accepted:
-        return Figure("–", "price unknown" if total is None else "none accepted")
-    return Figure(numbers.money(total / n_accepted, digits=3), "per accepted")
+    if tally.known_usd is None or not tally.n_accepted:
+        return Figure("–", "price unknown" if tally.known_usd is None else "none accepted")
+    return Figure(numbers.money(tally.known_usd / tally.n_accepted, digits=3), "per accepted")
 
 
 def _sentences(
@@ -203,17 +201,17 @@ def _answer(urgent: Sequence[tuple[PersonaHistory, Condition]], n: int) -> str:
     return f"{numbers.spelled(len(urgent))} of {of} personas need you. {first} first."
 
 
-def _week(attempts: Sequence[AttemptRecord], *, now: datetime) -> str:
-    recent = [r for r in attempts if r.timestamp >= now - timedelta(days=7)]
-    if not recent:
+def _week(tallies: Sequence[Tally]) -> str:
+    n = sum(tally.n for tally in tallies)
+    if not n:
         return ""
-    n_accepted = sum(r.decision is Decision.ACCEPT for r in recent)
-    tried = f"{numbers.count(n_accepted)} accepted of {numbers.count(len(recent))} tried"
-    return f"Last 7 days: {tried} ({numbers.percent(n_accepted, len(recent))}), {_spent(recent)}. {words.UNCALIBRATED}"
+    n_accepted = sum(tally.n_accepted for tally in tallies)
+    tried = f"{numbers.count(n_accepted)} accepted of {numbers.count(n)} tried"
+    return f"Last 7 days: {tried} ({numbers.percent(n_accepted, n)}), {_spent(tallies)}. {words.UNCALIBRATED}"
 
 
-def _spent(attempts: Sequence[AttemptRecord]) -> str:
-    if all(r.context.simulated for r in attempts):
+def _spent(tallies: Sequence[Tally]) -> str:
+    if all(tally.simulated for tally in tallies):
         return "nothing spent (simulated)"
-    total = numbers.total_usd(r.cost.amount_usd for r in attempts)
+    total = numbers.total_usd(tally.known_usd for tally in tallies if tally.n)
     return f"{numbers.money(total)} spent" if total is not None else "price unknown"

@@ -83,19 +83,30 @@ _BROKEN_OFF = {
 
 def decision_mark(attempt: AttemptRecord) -> Mark:
     """Return the mark of one attempt. A retry without a score is not measurable, not doubtful."""
-    if attempt.reason in _BROKEN_OFF:
-        return Mark("unmeasured", "Cancelled" if attempt.reason is Reason.CANCELLED else "Failed")
-    if attempt.decision is Decision.ACCEPT:
+    return mark_of(
+        attempt.decision,
+        attempt.reason,
+        attempt.status,
+        has_picture=attempt.image_path is not None,
+        scored=attempt.scores.composite is not None,
+    )
+
+
+def mark_of(
+    decision: Decision, reason: Reason, status: MeasurementStatus | None, *, has_picture: bool, scored: bool
+) -> Mark:
+    """Return the mark of an attempt from the few facts that decide it."""
+    if reason in _BROKEN_OFF:
+        return Mark("unmeasured", "Cancelled" if reason is Reason.CANCELLED else "Failed")
+    if decision is Decision.ACCEPT:
         return Mark("accept", "Accepted")
-    if attempt.decision is Decision.REJECT_FINAL:
+    if decision is Decision.REJECT_FINAL:
         return Mark("reject", "Rejected")
-    if attempt.image_path is None:
+    if not has_picture:
         return Mark("unmeasured", "No picture")
-    if attempt.decision is Decision.UNMEASURED or attempt.status is MeasurementStatus.NOT_MEASURED:
+    if decision is Decision.UNMEASURED or status is MeasurementStatus.NOT_MEASURED:
         return Mark("unmeasured", "Not measured")
-    if attempt.scores.composite is None:
-        return Mark("unmeasured", "Not measurable")
-    return Mark("retry", "Retry")
+    return Mark("retry", "Retry") if scored else Mark("unmeasured", "Not measurable")
 
 
 def outcome_mark(outcome: AssetOutcome) -> Mark:

@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
-from personalab_core.errors import WorkspaceError
-from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
-from personalab_core.identity.drift import DriftTracker
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
-from personalab_core.observability import Journal
-from personalab_core.observability.metrics import METRICS_FILE
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios
-from personalab_core.schemas import AnchorRecord, AttemptRecord, Character, DriftRecord, Record
+from personalab_core.schemas import AnchorRecord, Character
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
-
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The readable records of one file, oldest first, and what could not be read."""
-
-    records: tuple[Record, ...] = ()
-    problems: tuple[str, ...] = ()
+from personalab_core.views.records import Records
 
 
-class ReadLines(Protocol):
-    """How a record file is read; the dashboard hands in a reader that remembers unchanged files."""
+class OpenRecords(Protocol):
+    """How the records of three folders are opened."""
 
-    def __call__(self, path: Path, record_type: type[Record]) -> Lines:
-        """Return what the file holds; never raise for what is in it."""
+    def __call__(self, output: Path, references: Path, timelines: Path) -> Records:
+        """Return the records below these folders."""
         ...
-
-
-def read_lines(path: Path, record_type: type[Record]) -> Lines:
-    """Return what a record file holds; a missing file is an empty one, a broken one is a problem."""
-    if not path.is_file():
-        return Lines()
-    try:
-        contents = Journal(path, record_type).read()
-    except WorkspaceError as error:
-        return Lines(problems=(str(error),))
-    return Lines(tuple(contents.records), contents.problems)
 
 
 class Workspace:
@@ -59,22 +33,22 @@ class Workspace:
     Args:
         config: Says where everything is.
         reference: How a job finds the same configuration again.
-        read: Reads a record file.
+        records: How the records of these folders are read; the dashboard hands in what it already has.
     """
 
-    def __init__(self, config: Config, reference: WorkspaceRef, *, read: ReadLines = read_lines) -> None:
+    def __init__(self, config: Config, reference: WorkspaceRef, *, records: OpenRecords = Records) -> None:
         self.config = config
         self.reference = reference
-        self._read = read
+        self._open_records = records
 
     @classmethod
-    def open(cls, reference: WorkspaceRef, *, read: ReadLines = read_lines) -> Workspace:
+    def open(cls, reference: WorkspaceRef, *, records: OpenRecords = Records) -> Workspace:
         """Open the workspace that a reference names, else the working directory.
 
         Raises:
             ConfigError: A setting is wrong; the message names file and key.
         """
-        return cls(reference.load(), reference, read=read)
+        return cls(reference.load(), reference, records=records)
 
     @property
     def rooms(self) -> Mapping[str, Path]:
@@ -95,20 +69,15 @@ class Workspace:
         """Return the readable personas that are not archived, by name; ``personas.problems`` says which are not."""
         return sorted(self.personas.list(), key=lambda character: character.name.casefold())
 
+    @cached_property
+    def records(self) -> Records:
+        """The records of this workspace, read through its index."""
+        paths = self.config.paths
+        return self._open_records(paths.output, paths.references, self.config.evaluation.drift.log_dir)
+
     def history(self, character: Character) -> PersonaHistory:
         """Return one persona with all its records."""
-        persona = character.id
-        paths = self.config.paths
-        attempts = self._read(paths.output / persona / METRICS_FILE, AttemptRecord)
-        anchors = self._read(anchor_folder(paths.references, persona) / ANCHORS_LOG, AnchorRecord)
-        drift = self._read(DriftTracker(self.config.evaluation.drift.log_dir).journal(persona).path, DriftRecord)
-        return PersonaHistory(
-            character=character,
-            attempts=_only(attempts, AttemptRecord),
-            anchors=_only(anchors, AnchorRecord),
-            drift=_only(drift, DriftRecord),
-            problems=attempts.problems + anchors.problems + drift.problems,
-        )
+        return self.records.history(character)
 
     @cached_property
     def scenarios(self) -> ScenarioSet:
@@ -165,9 +134,9 @@ class Workspace:
         return select_anchor(persona, references, evaluator=evaluator, chosen=references / candidate).record
 
     def histories(self) -> list[PersonaHistory]:
-        """Return every readable persona with its records."""
+        """Return every readable persona with its records.
+
+        Raises:
+            WorkspaceError: A file cannot be read.
+        """
         return [self.history(character) for character in self.characters()]
-
-
-def _only(lines: Lines, kind: type[R]) -> tuple[R, ...]:
-    return tuple(record for record in lines.records if isinstance(record, kind))

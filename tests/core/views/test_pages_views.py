@@ -268,7 +268,7 @@ def test_another_anchor_starts_another_timeline(builder: WorkspaceBuilder) -> No
     builder.asset("mara", 0.7)
     builder.anchors("mara", choose=2)
     changed = history_of(builder)
-    assert changed.timeline == ()
+    assert not changed.timeline
     assert build_drift_view(changed, DriftFilter()).answer.startswith("Mara has a new anchor")
     assert build_overview_view([changed], [], **AT).others[0].mark.word == "New anchor"
     builder.asset("mara", 0.8)
