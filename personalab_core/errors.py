@@ -11,6 +11,7 @@
     │   └── UnreadableImageError       the file is not a picture that can be measured
     ├── MissingDependencyError         install a package (also an ImportError)
     ├── ModelPackError                 a face model pack is absent, partial or damaged
+    ├── BudgetReachedError             raise the budget, or wait for the next day; nothing was sent
     ├── WorkspaceError                 free disk space, fix permissions, close the other process
     │   └── RecordError                a record file cannot be trusted or continued
     └── LLMError                       a provider call failed; keeps provider, status, request id
@@ -19,7 +20,8 @@
         │   ├── ProviderServerError
         │   ├── ProviderConnectionError
         │   └── ProviderTimeoutError   the call may have been carried out and paid
-        │       └── OutputLostError    it was carried out, but its result could not be had
+        │       ├── OutputLostError    it was carried out, but its result could not be had
+        │       └── PossiblyPaidError  an earlier run submitted it and never learned the answer
         ├── RejectedLLMRequest         repeating the same call is pointless
         │   ├── AuthenticationError
         │   ├── QuotaExceededError
@@ -70,6 +72,10 @@ class MissingDependencyError(PersonalabError, ImportError):
 
 class ModelPackError(PersonalabError):
     """A face model pack is absent, incomplete or damaged."""
+
+
+class BudgetReachedError(PersonalabError):
+    """The next call could cost more than is left; it was not made. The message names the limit and the sums."""
 
 
 class WorkspaceError(PersonalabError):
@@ -135,6 +141,10 @@ class OutputLostError(ProviderTimeoutError):
 
     ``request_id`` is the long operation's id where there is one: collecting it again costs nothing.
     """
+
+
+class PossiblyPaidError(ProviderTimeoutError):
+    """An earlier run submitted this call and never learned the answer; it is not repeated without leave."""
 
 
 class RejectedLLMRequest(LLMError):  # noqa: N818 - names the outcome, as httpx and openai do

@@ -17,12 +17,14 @@ from personalab_core.config.explain import explain
 from personalab_core.config.layers import Layer, MergedLayers, layer_from_variables, nearest, nest_dotted
 from personalab_core.config.resources import data_path
 from personalab_core.config.settings import (
+    BudgetSettings,
     EvaluationSettings,
     GenerationSettings,
     ModelSettings,
     ModelsSettings,
     PathsSettings,
     ProfileName,
+    PublishingSettings,
     RuntimeSettings,
     Settings,
 )
@@ -57,7 +59,7 @@ class Config:
     Attributes:
         profile: ``simulated`` or ``default``.
         config_hash: First 16 hex digits of SHA-256 over the canonical JSON of all settings
-            but paths; the same on every platform, independent of secrets.
+            but paths and budget; the same on every platform, independent of secrets.
         sources: Which file or place each layer came from, by layer, in order.
     """
 
@@ -67,6 +69,8 @@ class Config:
     evaluation: EvaluationSettings
     paths: PathsSettings
     runtime: RuntimeSettings
+    publishing: PublishingSettings
+    budget: BudgetSettings
     config_hash: str
     sources: Mapping[str, str]
     _origins: Mapping[str, str] = field(repr=False, compare=False)
@@ -95,8 +99,16 @@ class Config:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return profile and settings as nested plain dicts, without secrets."""
-        sections = (self.models, self.generation, self.evaluation, self.paths, self.runtime)
-        names = ("models", "generation", "evaluation", "paths", "runtime")
+        sections = (
+            self.models,
+            self.generation,
+            self.evaluation,
+            self.paths,
+            self.runtime,
+            self.budget,
+            self.publishing,
+        )
+        names = ("models", "generation", "evaluation", "paths", "runtime", "budget", "publishing")
         return {"profile": self.profile, **{n: s.to_mapping() for n, s in zip(names, sections, strict=True)}}
 
     def _model(self, modality: str) -> ModelSettings:
@@ -175,6 +187,8 @@ def _build(profile: str, merged: MergedLayers, layers: list[Layer], secrets: _Se
         evaluation=settings.evaluation,
         paths=settings.paths,
         runtime=settings.runtime,
+        publishing=settings.publishing,
+        budget=settings.budget,
         config_hash=_config_hash(profile, settings),
         sources={layer.name: layer.origin for layer in layers},
         _origins=merged.origins,
@@ -185,6 +199,7 @@ def _build(profile: str, merged: MergedLayers, layers: list[Layer], secrets: _Se
 def _config_hash(profile: str, settings: Settings) -> str:
     plain = settings.to_mapping()
     del plain["paths"]
+    del plain["budget"]  # decides whether a picture is made, not how it looks
     del plain["evaluation"]["drift"]["log_dir"]
     canonical = json.dumps({"profile": profile, **plain}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:16]
@@ -252,7 +267,12 @@ def _fill_followers(values: dict[str, Any]) -> None:
 
 def _resolve_paths(values: dict[str, Any], base: Path) -> None:
     drift = values["evaluation"]["drift"]
-    for section, names in ((values["paths"], list(values["paths"])), (drift, ["log_dir"])):
+    signing = values["publishing"]
+    for section, names in (
+        (values["paths"], list(values["paths"])),
+        (drift, ["log_dir"]),
+        (signing, ["certificate", "private_key"]),
+    ):
         for name in names:
             if isinstance(section[name], str | Path):
                 # normpath, not resolve: a symbolic link in the path stays as the user wrote it.

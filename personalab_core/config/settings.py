@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,13 +24,16 @@ class ModelSettings(Section):
 
     ``base_url`` is the server of the provider ``openai_compatible``. ``reference_input`` is the
     model's own input key for reference pictures, for image models that the table of models
-    does not know.
+    does not know; ``row`` says anything else that differs from that table. ``http`` says how
+    the provider ``http`` is spoken to (``llm/http_recipe.py``).
     """
 
     provider: Name
     model_name: Name
     base_url: Name | None = None
     reference_input: Name | None = None
+    row: dict[str, Any] | None = None
+    http: dict[str, Any] | None = None
 
 
 class ModelsSettings(Section):
@@ -210,6 +213,42 @@ class RuntimeSettings(Section):
     retry: TransportRetrySettings
 
 
+class BudgetSettings(Section):
+    """What generation may cost; a limit that is ``None`` does not limit.
+
+    Checked before every call with the most that it can cost. ``unknown_price_counts_as`` is
+    that price where no table bounds it. Simulated calls cost nothing.
+    """
+
+    currency: Literal["USD"]
+    per_run: NonNegative | None
+    per_persona: NonNegative | None
+    per_day: NonNegative | None
+    unknown_price_counts_as: NonNegative
+
+
+class PublishingSettings(Section):
+    """How files leave: marked as AI-generated, unless ``mark`` is off.
+
+    ``c2pa`` signs where c2pa-python is installed (``auto``), always (``required``) or never (``off``).
+    Without ``certificate`` and ``private_key`` a development certificate is made and called so.
+    """
+
+    mark: bool
+    c2pa: Literal["auto", "required", "off"]
+    certificate: Path | None
+    private_key: Path | None
+    certificate_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]
+    disclosure: str
+    upscaler: Name
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("give certificate and private_key, or neither")
+        return self
+
+
 class Settings(Section):
     """All sections."""
 
@@ -218,3 +257,5 @@ class Settings(Section):
     paths: PathsSettings
     evaluation: EvaluationSettings
     runtime: RuntimeSettings
+    budget: BudgetSettings
+    publishing: PublishingSettings

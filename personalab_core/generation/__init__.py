@@ -16,7 +16,13 @@ from personalab_core.generation.idea_generator import IdeaGenerator
 from personalab_core.generation.image_generator import ImageGenerator
 from personalab_core.generation.prompt_structuring import structure_prompt
 from personalab_core.generation.references import load_anchor
-from personalab_core.generation.requests import GenerationRequest, GenerationResponse, ReferencePicture
+from personalab_core.generation.requests import (
+    GenerationRequest,
+    GenerationResponse,
+    ReferencePicture,
+    Standing,
+    Ticket,
+)
 from personalab_core.generation.retry_policy import RetryPolicy
 from personalab_core.generation.transport import OnRetry, RetryNotice, ShouldStop, TransportResult, TransportRetry
 from personalab_core.generation.video_files import StoredVideo, store_poster, store_video
@@ -37,7 +43,9 @@ __all__ = [
     "RetryNotice",
     "RetryPolicy",
     "ShouldStop",
+    "Standing",
     "StoredVideo",
+    "Ticket",
     "TransportResult",
     "TransportRetry",
     "VideoGenerator",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from personalab_core.generation.anchor_batch import AnchorBatch, AnchorCheck, AnchorKind, AnchorProgress, AnchorStudio
 from personalab_core.generation.context import derived_context
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse
 from personalab_core.generation.retry_policy import RetryPolicy
+from personalab_core.generation.submitting import Route, submit, submit_async
 from personalab_core.generation.transport import TransportRetry
 from personalab_core.llm import ImagePart, LLMClient, LLMImageResponse, Part, Seedable, provider_of
+from personalab_core.llm.client import ResumableImages
 from personalab_core.observability import StoredPicture, store_picture
 from personalab_core.prompts import AnchorTemplate
 from personalab_core.schemas import GenerationContext
+
+A = TypeVar("A")
 
 
 class ImageGenerator:
@@ -59,23 +65,22 @@ class ImageGenerator:
     def generate(self, request: GenerationRequest) -> GenerationResponse:
         """Return what one call gave. A policy block or an empty answer is a response without a picture.
 
+        With a ticket the call is written down before it is sent, and a call that an earlier run
+        has sent is not sent again: its answer is taken from disk or collected from the provider.
+
         Raises:
             LLMError: The call failed.
+            PossiblyPaidError: An earlier run sent it and never learned the answer.
+            BudgetReachedError: It can cost more than is left; nothing was sent.
             MissingKeyError: The provider's key is not set.
         """
-        client, started = self._client_for(request), self._timer()
-        answer = client.generate_image(
-            parts=request_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name
-        )
-        return self._response(answer, started)
+        respond = partial(self._response, started=self._timer())
+        return submit(self._route(request), request.ticket, respond)
 
     async def generate_async(self, request: GenerationRequest) -> GenerationResponse:
         """Do the same without blocking the event loop."""
-        client, started = self._client_for(request), self._timer()
-        answer = await client.generate_image_async(
-            parts=request_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name
-        )
-        return self._response(answer, started)
+        respond = partial(self._response, started=self._timer())
+        return await submit_async(self._async_route(request), request.ticket, respond)
 
     def store(self, data: bytes, *, folder: Path, name: str) -> StoredPicture:
         """Return where a picture was stored, byte for byte as it came, with a thumbnail beside it.
@@ -138,6 +143,23 @@ class ImageGenerator:
         if request.seed is not None and isinstance(self._client, Seedable):
             return self._client.with_seed(request.seed)
         return self._client
+
+    def _route(self, request: GenerationRequest) -> Route[LLMImageResponse]:
+        client = self._client_for(request)
+        if isinstance(client, ResumableImages):
+            start = self._asking(client.submit_image, request)
+            return Route(self._asking(client.generate_image, request), start, client.collect_image)
+        return Route(self._asking(client.generate_image, request))
+
+    def _async_route(self, request: GenerationRequest) -> Route[Awaitable[LLMImageResponse]]:
+        client = self._client_for(request)
+        if isinstance(client, ResumableImages):
+            start = self._asking(client.submit_image_async, request)
+            return Route(self._asking(client.generate_image_async, request), start, client.collect_image_async)
+        return Route(self._asking(client.generate_image_async, request))
+
+    def _asking(self, method: Callable[..., A], request: GenerationRequest) -> Callable[[], A]:
+        return partial(method, parts=request_parts(request), aspect_ratio=self.aspect_ratio, model_name=self.model_name)
 
     def _response(self, answer: LLMImageResponse, started: float) -> GenerationResponse:
         return GenerationResponse(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from personalab_core.errors import PersonalabError
 from personalab_core.schemas import Cost
 
 _UNKNOWN_COST = Cost()
@@ -29,16 +31,59 @@ class ReferencePicture:
     sha256: str
 
 
+class Ticket(Protocol):
+    """Keeps account of the submissions of one call, so that it is never paid twice and never lost.
+
+    Every method that writes returns when the line is on the disk itself.
+    """
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider, for error messages."""
+        ...
+
+    def standing(self) -> Standing:
+        """Return what is known of an earlier submission of the same call."""
+        ...
+
+    def submit(self) -> None:
+        """Reserve the money and write that the call is about to be sent.
+
+        Raises:
+            BudgetReachedError: It can cost more than is left.
+            WorkspaceError: It cannot be written.
+        """
+        ...
+
+    def accepted(self, operation_id: str) -> None:
+        """Write the provider's id of the long operation."""
+        ...
+
+    def refused(self, error: PersonalabError) -> None:
+        """Write that nothing was carried out."""
+        ...
+
+    def failed(self, error: PersonalabError) -> None:
+        """Write that it was carried out and came to nothing."""
+        ...
+
+    def unanswered(self, error: PersonalabError) -> None:
+        """Write that nobody knows whether it was carried out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GenerationRequest:
     """One call: the full prompt, the anchor it is conditioned on, and the seed.
 
-    ``anchor`` is ``None`` only for the very first frontal candidates.
+    ``anchor`` is ``None`` only for the very first frontal candidates. Without a ``ticket``
+    nobody keeps account of the call.
     """
 
     prompt: str = field(repr=False)
     anchor: ReferencePicture | None
     seed: int | None = None
+    ticket: Ticket | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,3 +107,18 @@ class GenerationResponse:
     model_version: str | None = None
     cost: Cost = _UNKNOWN_COST
     elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What is known of an earlier submission of a call; nothing by default.
+
+    Attributes:
+        answer: What it gave.
+        operation_id: It runs, or ran, at the provider under this id.
+        possibly_paid: It was submitted, nobody knows what became of it, and there is no leave to repeat it.
+    """
+
+    answer: GenerationResponse | None = None
+    operation_id: str | None = None
+    possibly_paid: bool = False

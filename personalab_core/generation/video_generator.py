@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from personalab_core.generation.context import derived_context
 from personalab_core.generation.image_generator import request_parts
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse
 from personalab_core.generation.retry_policy import RetryPolicy
+from personalab_core.generation.submitting import Route, submit, submit_async
 from personalab_core.generation.transport import TransportRetry
 from personalab_core.generation.video_files import StoredVideo, store_video
 from personalab_core.llm import LLMClient, LLMVideoResponse, Seedable, provider_of
+from personalab_core.llm.client import ResumableVideos
 from personalab_core.schemas import GenerationContext
+
+A = TypeVar("A")
 
 
 class VideoGenerator:
@@ -55,29 +61,19 @@ class VideoGenerator:
     def generate(self, request: GenerationRequest) -> GenerationResponse:
         """Return what one call gave. A policy block or an empty answer is a response without a video.
 
+        A ticket means the same as for pictures, see :meth:`ImageGenerator.generate`.
+
         Raises:
             LLMError: The call failed, or the provider makes no video.
             MissingKeyError: The provider's key is not set.
         """
-        client, started = self._client_for(request), self._timer()
-        answer = client.generate_video(
-            prompt=request_parts(request),
-            resolution=self.resolution,
-            aspect_ratio=self.aspect_ratio,
-            model_name=self.model_name,
-        )
-        return self._response(answer, started)
+        respond = partial(self._response, started=self._timer())
+        return submit(self._route(request), request.ticket, respond)
 
     async def generate_async(self, request: GenerationRequest) -> GenerationResponse:
         """Do the same without blocking the event loop."""
-        client, started = self._client_for(request), self._timer()
-        answer = await client.generate_video_async(
-            prompt=request_parts(request),
-            resolution=self.resolution,
-            aspect_ratio=self.aspect_ratio,
-            model_name=self.model_name,
-        )
-        return self._response(answer, started)
+        respond = partial(self._response, started=self._timer())
+        return await submit_async(self._async_route(request), request.ticket, respond)
 
     def store(self, data: bytes, *, folder: Path, name: str) -> StoredVideo:
         """Return where a video was stored, byte for byte as it came, with its first frame beside it.
@@ -92,6 +88,29 @@ class VideoGenerator:
         if request.seed is not None and isinstance(self._client, Seedable):
             return self._client.with_seed(request.seed)
         return self._client
+
+    def _route(self, request: GenerationRequest) -> Route[LLMVideoResponse]:
+        client = self._client_for(request)
+        if isinstance(client, ResumableVideos):
+            start = self._asking(client.submit_video, request)
+            return Route(self._asking(client.generate_video, request), start, client.collect_video)
+        return Route(self._asking(client.generate_video, request))
+
+    def _async_route(self, request: GenerationRequest) -> Route[Awaitable[LLMVideoResponse]]:
+        client = self._client_for(request)
+        if isinstance(client, ResumableVideos):
+            start = self._asking(client.submit_video_async, request)
+            return Route(self._asking(client.generate_video_async, request), start, client.collect_video_async)
+        return Route(self._asking(client.generate_video_async, request))
+
+    def _asking(self, method: Callable[..., A], request: GenerationRequest) -> Callable[[], A]:
+        return partial(
+            method,
+            prompt=request_parts(request),
+            resolution=self.resolution,
+            aspect_ratio=self.aspect_ratio,
+            model_name=self.model_name,
+        )
 
     def _response(self, answer: LLMVideoResponse, started: float) -> GenerationResponse:
         return GenerationResponse(

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -84,8 +84,20 @@ class Journal(Generic[_R]):
                 longer than 30 s; the file is as before.
             RecordError: The last line is damaged, so that the chain cannot be continued.
         """
-        fields = record.model_dump(mode="json")
+        return self.append_made(lambda: record)
+
+    def append_made(self, make: Callable[[], _R]) -> _R:
+        """Write the record that ``make`` returns; nobody else can write from its start to the end.
+
+        So ``make`` may look at the file and decide; what it raises leaves the file as it was.
+
+        Raises:
+            WorkspaceError: As :meth:`append`.
+            RecordError: As :meth:`append`.
+        """
         with self._writing() as descriptor:
+            record = make()
+            fields = record.model_dump(mode="json")
             link = self._end_of_chain(descriptor)
             line, new_link = forge(fields, link)
             self._write_whole(descriptor, line + b"\n")

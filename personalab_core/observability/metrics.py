@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from personalab_core.observability.embeddings import EmbeddingStore
 from personalab_core.observability.journal import Journal
+from personalab_core.observability.line_index import LineIndex
 from personalab_core.schemas import AttemptRecord, EvaluatorInfo, check_slug
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ class GenerationMetricsLogger:
         self.output_dir = Path(output_dir)
         self._journals: dict[str, Journal[AttemptRecord]] = {}
         self._stores: dict[Path, EmbeddingStore] = {}
+        self._by_asset: dict[str, LineIndex] = {}
         self._lock = threading.Lock()
 
     def log(
@@ -63,6 +68,22 @@ class GenerationMetricsLogger:
             WorkspaceError: The log cannot be read.
         """
         return self.journal(persona).read().records
+
+    def attempts_of(self, persona: str, asset_id: str) -> list[AttemptRecord]:
+        """Return the readable attempts of one asset in order, looking through what is new in the log only.
+
+        Raises:
+            InputError: ``persona`` is not a valid persona id.
+            WorkspaceError: The log cannot be read.
+        """
+        path = self.journal(persona).path
+        with self._lock:
+            index = self._by_asset.setdefault(persona, LineIndex(path, "asset_id"))
+        attempts = []
+        for line in index.lines(asset_id):
+            with contextlib.suppress(ValidationError):  # what cannot be read is told by problems()
+                attempts.append(AttemptRecord.model_validate_json(line))
+        return attempts
 
     def problems(self, persona: str) -> tuple[str, ...]:
         """Return one sentence for every piece of the persona's log that cannot be read."""

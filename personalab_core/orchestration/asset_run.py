@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from personalab_core.errors import CallCancelledError, InputError, PersonalabError
 from personalab_core.generation import GenerationRequest, GenerationResponse, TransportResult
+from personalab_core.generation.ticket import LedgerTicket
 from personalab_core.generation.transport import RetryNotice
 from personalab_core.observability import StoredPicture
+from personalab_core.observability.ledger import Call, SubmissionLedger
 from personalab_core.orchestration.attempt_record import Asset, AttemptFacts, build_record
 from personalab_core.orchestration.events import (
     AssetFinished,
@@ -40,7 +43,14 @@ from personalab_core.orchestration.loop import (
 )
 from personalab_core.orchestration.recorder import AttemptRecorder
 from personalab_core.orchestration.result import GenerationResult
-from personalab_core.schemas import AttemptRecord, CandidateResult, EvaluationResult, MeasurementStatus, Reason
+from personalab_core.schemas import (
+    AttemptRecord,
+    CandidateResult,
+    EvaluationResult,
+    MeasurementStatus,
+    Reason,
+    SubmissionAnswer,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Surroundings:
         clock: Current time, with zone.
         timer: Monotonic seconds.
         on_event: Told what happens.
+        ledger: Keeps account of provider calls; ``None`` keeps none.
     """
 
     keeper: Keeper
@@ -64,6 +75,32 @@ class Surroundings:
     clock: Callable[[], datetime]
     on_event: OnEvent
     timer: Callable[[], float] = time.perf_counter
+    ledger: SubmissionLedger | None = None
+
+    def ticket(self, asset: Asset, step: Generate) -> LedgerTicket | None:
+        """Return the account of a step's provider call."""
+        if self.ledger is None:
+            return None
+        context = asset.context
+        call = Call(
+            persona=asset.persona,
+            asset_id=asset.asset_id,
+            attempt_id=asset.attempt_id(step.attempt),
+            provider=context.provider,
+            model=context.model,
+            simulated=context.simulated,
+            seed=step.seed,
+            prompt_hash=step.prompt.prompt_hash,
+            anchor_sha256=asset.anchor.sha256,
+            asset_type=asset.asset_type,
+            run_id=asset.budget_run,
+        )
+        stored = partial(_find, self.keeper, asset.persona)
+        return LedgerTicket(self.ledger, call, output_dir=self.output_dir, stored=stored, resolution=context.resolution)
+
+
+def _find(keeper: Keeper, persona: str, name: str) -> Path | None:
+    return keeper.find(persona=persona, name=name)
 
 
 class AssetRun:
@@ -73,14 +110,22 @@ class AssetRun:
     :meth:`request` and hands the result to :meth:`called`, for ``Measure`` it asks the
     evaluator and calls :meth:`measured`, for ``Record`` it calls :meth:`record`.
     Whatever can raise on the way runs inside :meth:`recorded_if_it_fails`.
+
+    Args:
+        asset: What is asked for.
+        loop: Decides; already past the attempts in ``past``.
+        around: What every asset uses.
+        past: Records of attempts that an earlier run of the same job made.
     """
 
-    def __init__(self, asset: Asset, loop: AttemptLoop, around: Surroundings) -> None:
+    def __init__(
+        self, asset: Asset, loop: AttemptLoop, around: Surroundings, past: Sequence[AttemptRecord] = ()
+    ) -> None:
         self._asset = asset
         self._loop = loop
         self._around = around
         self._facts = AttemptFacts()
-        self._attempts: list[AttemptRecord] = []
+        self._attempts = list(past)
         self._attempt = 0
 
     @property
@@ -110,7 +155,8 @@ class AssetRun:
         self._around.on_event(
             AttemptStarted(asset.persona, asset.asset_id, step.attempt, self._loop.max_attempts, step.patches)
         )
-        return GenerationRequest(prompt=step.prompt.text, anchor=asset.anchor, seed=step.seed)
+        self._facts.ticket = self._around.ticket(asset, step)
+        return GenerationRequest(step.prompt.text, asset.anchor, step.seed, self._facts.ticket)
 
     def retried(self, notice: RetryNotice) -> None:
         """Announce that a try of the call failed and another follows."""
@@ -134,7 +180,9 @@ class AssetRun:
             reason = Reason.CANCELLED if cancelled else Reason.PROVIDER_ERROR
             self._loop.aborted(describe_error(call.error), reason)
         elif call.value is not None:
-            self._loop.generated(self._store(call.value))
+            answer = self._store(call.value)
+            self._settle(call.value)
+            self._loop.generated(answer)
 
     def measured(
         self, result: EvaluationResult, *, measure_s: float, stop: bool = False, kept: Kept | None = None
@@ -230,6 +278,22 @@ class AssetRun:
         self._facts.store_s = self._around.timer() - started
         self._announce(kept.picture)
         return PictureMade(str(kept.path))
+
+    def _settle(self, response: GenerationResponse) -> None:
+        """Write into the ledger that the answer is here, now that what came of it is stored."""
+        if self._facts.ticket is None:
+            return
+        kept, data = self._facts.kept, response.data
+        answer = SubmissionAnswer(
+            path=relative_posix(kept.path, self._around.output_dir) if kept else None,
+            sha256=hashlib.sha256(data).hexdigest() if data is not None else None,
+            block_reason=response.block_reason,
+            finish_reason=response.finish_reason,
+            request_id=response.request_id,
+            model_version=response.model_version,
+            cost=response.cost,
+        )
+        self._facts.ticket.answered(answer)
 
     def _announce(self, picture: StoredPicture) -> None:
         asset, root = self._asset, self._around.output_dir

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from personalab_core.errors import LLMError, ProviderTimeoutError
 from personalab_core.generation import GenerationResponse, ReferencePicture, TransportResult
+from personalab_core.generation.ticket import LedgerTicket
 from personalab_core.orchestration.keeper import Kept, relative_posix
 from personalab_core.orchestration.loop import AttemptPolicy, Record
 from personalab_core.schemas import (
@@ -38,6 +39,7 @@ class Asset:
         anchor: The picture that every attempt is conditioned on.
         context: Provider, model, profile and configuration; its seed is filled in per attempt.
         asset_type: Picture or video.
+        budget_run: Run whose budget pays, if it is not that of the ledger.
     """
 
     persona: str
@@ -49,6 +51,7 @@ class Asset:
     anchor: ReferencePicture
     context: GenerationContext
     asset_type: AssetType = "image"
+    budget_run: str | None = None
 
     def attempt_id(self, attempt: int) -> str:
         """Return the id of an attempt, which is also the stem of its picture's file name."""
@@ -71,6 +74,7 @@ class AttemptFacts:
     store_s: float | None = None
     measure_s: float | None = None
     call_broken_off: bool = False
+    ticket: LedgerTicket | None = None
 
     @property
     def response(self) -> GenerationResponse | None:
@@ -88,7 +92,10 @@ class AttemptFacts:
         cost = self.response.cost if self.response else Cost()
         unanswered = self.call.n_unanswered if self.call else 0
         doubtful = self.call_broken_off or unanswered > 0 or isinstance(self.error, ProviderTimeoutError)
-        return cost.model_copy(update={"possibly_paid": True}) if doubtful else cost
+        changes: dict[str, object] = {"possibly_paid": True} if doubtful else {}
+        if self.ticket is not None and (doubtful or (self.response is not None and cost.amount_usd is None)):
+            changes["worst_case_usd"] = self.ticket.worst_case_usd
+        return cost.model_copy(update=changes) if changes else cost
 
 
 def build_record(

@@ -43,6 +43,10 @@ class Keeper(Protocol):
         """
         ...
 
+    def find(self, *, persona: str, name: str) -> Path | None:
+        """Return the file that :meth:`keep` has stored under this name, ``None`` if there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PictureKeeper:
@@ -56,6 +60,10 @@ class PictureKeeper:
         """Store a picture with its thumbnail; see :class:`Keeper`."""
         picture = self.generator.store(data, folder=self.output_dir / persona / "images", name=name)
         return Kept(picture.path, picture)
+
+    def find(self, *, persona: str, name: str) -> Path | None:
+        """Return a stored picture; see :class:`Keeper`."""
+        return _named(self.output_dir / persona / "images", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,14 @@ class VideoKeeper:
             height_px=stored.facts.height_px,
         )
         return Kept(stored.path, stored.poster, video)
+
+    def find(self, *, persona: str, name: str) -> Path | None:
+        """Return a stored video; see :class:`Keeper`."""
+        return _named(self.output_dir / persona / "videos", name)
+
+
+def _named(folder: Path, name: str) -> Path | None:
+    return next((path for path in sorted(folder.glob(f"{name}.*")) if path.is_file()), None)
 
 
 def relative_posix(path: Path, root: Path) -> str:

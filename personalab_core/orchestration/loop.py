@@ -206,6 +206,26 @@ class AttemptLoop:
         self._step = Done(AssetOutcome.CANCELLED, sentence, begun)
         return self._step
 
+    def replayed(self, verdict: PolicyVerdict, outcome: AssetOutcome | None) -> Step:
+        """Take an attempt that an earlier run finished and recorded, instead of making it.
+
+        Args:
+            verdict: As it is on record.
+            outcome: How the asset ended then; ``None`` if it goes on.
+        """
+        if not isinstance(self._step, Generate):
+            raise _unexpected("replayed", self._step)
+        self._met[verdict.reason] += outcome is None
+        self._step = Record(self._step, verdict, outcome)
+        return self.recorded()
+
+    def settle(self, outcome: AssetOutcome, sentence: str) -> Step:
+        """End the asset before the ``Generate`` step that is next."""
+        if not isinstance(self._step, Generate):
+            raise _unexpected("settle", self._step)
+        self._step = Done(outcome, sentence, self._step.attempt)
+        return self._step
+
     def generated(self, answer: GenerateAnswer) -> Step:
         """Take what came of a ``Generate`` step."""
         if not isinstance(self._step, Generate):

@@ -10,6 +10,7 @@ from typing import Any
 
 from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetry
 from personalab_core.identity import IdentityEvaluator
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration.asset_run import AssetRun
 from personalab_core.orchestration.calling import call_provider, never
 from personalab_core.orchestration.events import OnEvent
@@ -40,6 +41,8 @@ class GenerationOrchestrator:
         timer: Monotonic seconds.
         on_event: Told what happens, for live progress.
         chance: Where ids and undemanded seeds come from.
+        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
+            the budget of the configuration in force, if ``None``.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class GenerationOrchestrator:
         timer: Callable[[], float] = time.perf_counter,
         on_event: OnEvent | None = None,
         chance: Chance | None = None,
+        ledger: SubmissionLedger | None = None,
     ) -> None:
         self._generator = image_generator
         self._evaluator = evaluator
@@ -79,6 +83,7 @@ class GenerationOrchestrator:
             timer=timer,
             on_event=on_event,
             chance=chance,
+            ledger=ledger,
         )
 
     def run(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from personalab_core.observability import Journal
+from personalab_core.observability.line_index import LineIndex
 from personalab_core.schemas import AttemptRecord, RegistryRecord, check_slug
 
 
@@ -19,6 +20,7 @@ class RegistryWriter:
 
     def __init__(self, output_dir: str | Path) -> None:
         self._output_dir = Path(output_dir)
+        self._indexes: dict[str, LineIndex] = {}
 
     def path(self, persona: str) -> Path:
         """Return the file of one persona."""
@@ -53,6 +55,11 @@ class RegistryWriter:
         """Take back the asset whose accepted attempt this is; its earlier line stays in the file."""
         changed = {"timestamp": at, "accepted_by": "person", "withdrawn": True}
         return self.append(_entry(attempt).model_copy(update=changed))
+
+    def holds(self, persona: str, attempt_id: str) -> bool:
+        """Return whether this attempt's asset is in the list."""
+        index = self._indexes.setdefault(persona, LineIndex(self.path(persona), "attempt_id"))
+        return attempt_id in index
 
     def read(self, persona: str) -> list[RegistryRecord]:
         """Return a persona's assets that count as accepted now, oldest first; of an attempt the last line holds."""

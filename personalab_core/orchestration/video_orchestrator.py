@@ -11,6 +11,7 @@ from typing import Any
 from personalab_core.generation import ShouldStop, TransportRetry, VideoGenerator
 from personalab_core.identity.frame_extractor import FrameExtractor
 from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration.asset_run import AssetRun
 from personalab_core.orchestration.calling import call_provider, never
 from personalab_core.orchestration.events import OnEvent
@@ -49,6 +50,8 @@ class VideoOrchestrator:
         timer: Monotonic seconds.
         on_event: Told what happens, for live progress.
         chance: Where ids and undemanded seeds come from.
+        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
+            the budget of the configuration in force, if ``None``.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class VideoOrchestrator:
         timer: Callable[[], float] = time.perf_counter,
         on_event: OnEvent | None = None,
         chance: Chance | None = None,
+        ledger: SubmissionLedger | None = None,
     ) -> None:
         self._generator = video_generator
         self._transport_retry = transport_retry or video_generator.transport_retry
@@ -98,6 +102,7 @@ class VideoOrchestrator:
             timer=timer,
             on_event=on_event,
             chance=chance,
+            ledger=ledger,
         )
 
     def run(

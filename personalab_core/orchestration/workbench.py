@@ -14,13 +14,16 @@ from typing import Any, Self
 from personalab_core.config import load_config
 from personalab_core.errors import InputError
 from personalab_core.generation import ReferencePicture, load_anchor
+from personalab_core.generation.ticket import open_ledger
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration.asset_run import AssetRun, Surroundings
 from personalab_core.orchestration.attempt_record import Asset
 from personalab_core.orchestration.events import Event, OnEvent
 from personalab_core.orchestration.keeper import Keeper
 from personalab_core.orchestration.loop import AttemptLoop, AttemptPolicy, PatchSource
-from personalab_core.orchestration.recorder import AttemptLog, AttemptRecorder, Registry, Timeline
+from personalab_core.orchestration.recorder import AttemptArchive, AttemptLog, AttemptRecorder, Registry, Timeline
 from personalab_core.orchestration.registry import RegistryWriter
+from personalab_core.orchestration.resuming import Earlier, resumed
 from personalab_core.prompts import BuiltPrompt, PromptBuilder, load_patch_catalogue
 from personalab_core.schemas import GenerationContext, ImagePrompt, PromptPatch, VideoPrompt, check_slug
 
@@ -62,6 +65,10 @@ class AssetRequest:
         scenario: Name of the scenario, for the record.
         job_id: Job it belongs to, for the record.
         config_hash: Hash of the job's own configuration, if it has one.
+        budget_run: Run whose ``per_run`` budget pays; that of the ledger if ``None``.
+
+    With both ``asset_id`` and ``job_id`` it is the same asset every time it is asked for: what an
+    earlier run has finished is not made again.
     """
 
     persona: str
@@ -72,6 +79,7 @@ class AssetRequest:
     scenario: str | None = None
     job_id: str | None = None
     config_hash: str | None = None
+    budget_run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +97,7 @@ class Workbench:
     timer: Callable[[], float] = time.perf_counter
     on_event: OnEvent = ignore_event
     chance: Chance = Chance()
+    ledger: SubmissionLedger | None = None
 
     @classmethod
     def assemble(
@@ -107,12 +116,16 @@ class Workbench:
         timer: Callable[[], float] = time.perf_counter,
         on_event: OnEvent | None = None,
         chance: Chance | None = None,
+        ledger: SubmissionLedger | None = None,
     ) -> Self:
         """Return the workbench of an orchestrator or runner; what is ``None`` is what they document for it.
 
         This is the only place where those defaults are made, so that equal arguments mean
-        the same to every driver.
+        the same to every driver. Without a log that can be read again nothing can be
+        resumed, and no ledger is made.
         """
+        if ledger is None and isinstance(metrics_logger, AttemptArchive):
+            ledger = open_ledger(load_config(), output_dir=output_dir)
         return cls(
             keeper=keeper,
             policy=policy,
@@ -125,6 +138,7 @@ class Workbench:
             timer=timer,
             on_event=on_event or ignore_event,
             chance=chance or Chance(),
+            ledger=ledger,
         )
 
     def open(self, request: AssetRequest) -> AssetRun:
@@ -159,8 +173,23 @@ class Workbench:
             clock=self.clock,
             timer=self.timer,
             on_event=self.on_event,
+            ledger=self.ledger,
         )
-        return AssetRun(self._asset(request, anchor, seed), loop, surroundings)
+        asset = self._asset(request, anchor, seed)
+        earlier = self._earlier(request)
+        if earlier is None:
+            return AssetRun(asset, loop, surroundings)
+        return resumed(asset, loop, surroundings, earlier)
+
+    def _earlier(self, request: AssetRequest) -> Earlier | None:
+        """Return what is on paper of an earlier run of the same job, ``None`` if it never submitted anything."""
+        archive = self.recorder.metrics_logger
+        if self.ledger is None or request.asset_id is None or request.job_id is None:
+            return None
+        submissions = self.ledger.of_asset(request.persona, request.asset_id)
+        if not submissions or not isinstance(archive, AttemptArchive):
+            return None
+        return Earlier(submissions, archive.attempts_of(request.persona, request.asset_id))
 
     def _asset(self, request: AssetRequest, anchor: ReferencePicture, seed: int) -> Asset:
         token = self.chance.token()
@@ -181,4 +210,5 @@ class Workbench:
             anchor=anchor,
             context=self.context.model_copy(update={k: v for k, v in own.items() if v is not None}),
             asset_type="video" if isinstance(request.image_prompt, VideoPrompt) else "image",
+            budget_run=request.budget_run,
         )

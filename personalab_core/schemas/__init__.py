@@ -31,6 +31,9 @@ from personalab_core.schemas.records import (
     Record,
     RegistryRecord,
     Scores,
+    SubmissionAnswer,
+    SubmissionEvent,
+    SubmissionRecord,
     Timings,
 )
 from personalab_core.schemas.slugs import check_slug, slugify
@@ -67,6 +70,9 @@ __all__ = [
     "Record",
     "RegistryRecord",
     "Scores",
+    "SubmissionAnswer",
+    "SubmissionEvent",
+    "SubmissionRecord",
     "Timings",
     "VideoPrompt",
     "check_slug",

@@ -77,6 +77,22 @@ class Cost(Contract):
     amount_usd: float | None = None
     source: str = "unknown"
     possibly_paid: bool = False
+    worst_case_usd: float | None = None
+    """What a call with an unknown price, or without an answer, counts as in budgets and sums."""
+
+
+class SubmissionAnswer(Contract):
+    """What a provider answered, as far as it is needed to go on without asking again."""
+
+    path: str | None = None
+    """Picture or video, relative to the output folder; ``None`` if none came or it could not be decoded."""
+    sha256: str | None = None
+    """Of the bytes that came, decodable or not; ``None`` if none came."""
+    block_reason: str | None = None
+    finish_reason: str | None = None
+    request_id: str | None = None
+    model_version: str | None = None
+    cost: Cost = Cost()
 
 
 class AttemptRecord(Record):
@@ -226,3 +242,42 @@ class OverrideRecord(Record):
     reason: str = Field(min_length=1, max_length=400)
     by: str = "person"
     """Who decided: the login where there is one."""
+
+
+SubmissionEvent = Literal["submitted", "accepted", "answered", "refused", "failed", "unanswered", "released"]
+"""What became of one call to a provider that may cost money.
+
+``submitted``: about to be sent; written to the disk itself before it is. ``accepted``: a long
+operation was started, ``operation_id`` is its id. ``answered``: the answer is here and stored.
+``refused``: nothing was carried out. ``failed``: it was carried out and came to nothing.
+``unanswered``: unknown, possibly paid. ``released``: a person allows to repeat an unknown one.
+"""
+
+
+class SubmissionRecord(Record):
+    """One event of one call; only ``submitted`` carries what was asked for.
+
+    A call whose last event is ``submitted`` was cut off: unknown, possibly paid.
+    """
+
+    kind: Literal["submission"] = "submission"
+    event: SubmissionEvent
+    submission_id: str
+    persona: str
+    asset_id: str
+    attempt_id: str
+    asset_type: AssetType = "image"
+    run_id: str | None = None
+    """Job, or run of a script, whose budget pays."""
+    provider: str | None = None
+    model: str | None = None
+    simulated: bool | None = None
+    seed: int | None = None
+    prompt_hash: str | None = None
+    anchor_sha256: str | None = None
+    worst_case_usd: float | None = None
+    """What the call counts as in budgets until its price is known."""
+    operation_id: str | None = None
+    answer: SubmissionAnswer | None = None
+    error: str | None = None
+    """Class and safe message of why there is no answer."""

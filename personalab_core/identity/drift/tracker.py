@@ -14,6 +14,7 @@ from statistics import fmean, linear_regression, stdev
 from typing import Literal
 
 from personalab_core.observability import Journal, JournalContents
+from personalab_core.observability.line_index import LineIndex
 from personalab_core.schemas.contract import Contract
 from personalab_core.schemas.records import AssetType, AttemptRecord, DriftRecord
 from personalab_core.schemas.slugs import check_slug
@@ -60,6 +61,7 @@ class DriftTracker:
     def __init__(self, log_dir: str | Path) -> None:
         self.log_dir = Path(log_dir)
         self._journals: dict[str, Journal[DriftRecord]] = {}
+        self._indexes: dict[str, LineIndex] = {}
         self._lock = threading.Lock()
 
     def append(self, record: DriftRecord) -> DriftRecord:
@@ -79,6 +81,13 @@ class DriftTracker:
         """
         entry = drift_record(attempt)
         return self.append(entry) if entry is not None else None
+
+    def holds(self, persona: str, attempt_id: str) -> bool:
+        """Return whether this attempt is on the timeline, looking through what is new in it only."""
+        path = self.journal(persona).path
+        with self._lock:
+            index = self._indexes.setdefault(persona, LineIndex(path, "attempt_id"))
+        return attempt_id in index
 
     def read(self, persona: str) -> list[DriftRecord]:
         """Return the timeline in order; ``[]`` if there is none. :meth:`problems` has what is missing."""
