@@ -5,14 +5,16 @@ of them drive the same attempt loop; and no provider gets more calls than it all
 """
 
 from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
-from personalab_core.runtime.eval_pool import EvaluationPool
+from personalab_core.runtime.eval_pool import EvaluationPool, InProcessPool
 from personalab_core.runtime.job import JobResult, JobSpec, compute_config_hash
 from personalab_core.runtime.retry_policy import RetryPolicy
-from personalab_core.runtime.runner import AsyncRunner, Runner, SyncRunner
+from personalab_core.runtime.runner import AsyncRunner, JobDone, Runner, SyncRunner
 
 __all__ = [
     "AsyncRunner",
     "EvaluationPool",
+    "InProcessPool",
+    "JobDone",
     "JobResult",
     "JobSpec",
     "ProviderSemaphore",

@@ -1,67 +1,175 @@
-"""Measures faces in worker processes, each with its own face runtime."""
+"""Measures faces beside the event loop: in worker processes with a face runtime each, or in this process."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import multiprocessing
-from collections.abc import Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from functools import cache
-from typing import Any
+import os
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any, Self, TypeVar
 
 from personalab_core.config import Section
-from personalab_core.errors import WorkspaceError
-from personalab_core.identity import IdentityEvaluator, build_evaluator
-from personalab_core.schemas import EvaluationResult
+from personalab_core.errors import ConfigError, WorkspaceError
+from personalab_core.identity import IdentityEvaluator
+from personalab_core.orchestration.video_measurement import VideoMeasurement
+from personalab_core.runtime.eval_worker import EvaluatorFailedError, WorkerDiedError, WorkerProcess
+from personalab_core.runtime.measuring import InfoTask, MeasuringStation, PictureTask, VideoTask, not_measured
+from personalab_core.schemas import EvaluationResult, EvaluatorInfo
+
+T = TypeVar("T")
+
+TRIES = 2
+"""Processes that one picture may end before it is given up. A first death may be the system's doing (out of
+memory), a second one in a fresh process is most likely the picture's."""
 
 
 class EvaluationPool:
-    """Worker processes that measure; models are loaded once in each.
+    """Worker processes that measure; each loads its models once, at its first measurement.
+
+    Every worker gets its share of the cores as threads, and idle threads do not spin, so that two workers on
+    two cores do nearly twice the work of one (``benchmarks/runner_pool.py``). A worker that dies takes nothing
+    with it but the picture it was at: that one is tried once more in a new process, and is then *not measured*,
+    with the reason. Workers end with this process, however it ends.
 
     Args:
-        max_workers: Number of processes.
+        max_workers: Number of processes; they are started when they are needed.
         eval_cfg: The configuration's ``evaluation`` section.
-        executor: Runs the measurements instead of new processes; it is shut down with the pool.
+        n_threads: Threads of each worker; the available cores divided among the workers by default.
+
+    Raises:
+        ConfigError: A number is below 1.
     """
 
-    def __init__(self, max_workers: int = 2, *, eval_cfg: Mapping[str, Any], executor: Executor | None = None) -> None:
-        plain = eval_cfg.to_mapping() if isinstance(eval_cfg, Section) else dict(eval_cfg)
-        self._settings = json.dumps(plain, sort_keys=True)
-        # "spawn": a forked child would inherit the locks of onnxruntime's and OpenCV's threads.
-        self._executor = executor or ProcessPoolExecutor(
-            max_workers=max_workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_evaluator,
-            initargs=(self._settings,),
-        )
+    def __init__(self, max_workers: int = 2, *, eval_cfg: Mapping[str, Any], n_threads: int | None = None) -> None:
+        if max_workers < 1 or (n_threads is not None and n_threads < 1):
+            raise ConfigError(f"EvaluationPool needs max_workers and n_threads >= 1, got {max_workers}, {n_threads}.")
+        self._evaluation = eval_cfg.to_mapping() if isinstance(eval_cfg, Section) else dict(eval_cfg)
+        self._n_threads = n_threads or max(1, available_cores() // max_workers)
+        # One thread per worker process, waiting for its answer.
+        self._callers = ThreadPoolExecutor(max_workers, thread_name_prefix="measuring")
+        self._idle: list[WorkerProcess] = []
+        self._lock = Lock()
+        self._finalizer = weakref.finalize(self, _end_all, self._idle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
 
     async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
         """Return one result per candidate, without blocking the event loop.
 
         Raises:
-            WorkspaceError: A worker process died.
+            InputError: The anchor cannot be used.
+            ModelPackError: The configured face model pack is absent or damaged.
+            WorkspaceError: No worker process can be kept alive.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(
-                self._executor, _evaluate, self._settings, anchor_path, tuple(candidate_paths)
-            )
-        except BrokenExecutor as error:
-            raise WorkspaceError(
-                "A measuring process died, most likely out of memory; use fewer runtime.eval_pool_workers."
-            ) from error
+        return await self._in_caller(self._evaluate, PictureTask(anchor_path, tuple(candidate_paths)))
+
+    async def evaluate_video_async(
+        self, anchor_path: str, video_path: str, *, accept_threshold: float
+    ) -> VideoMeasurement | EvaluationResult:
+        """Return both axes of a video without blocking the event loop; only why not, if it cannot be measured.
+
+        Raises:
+            InputError: The anchor cannot be used, or the video cannot be decoded.
+            ModelPackError: The configured face model pack is absent or damaged.
+            WorkspaceError: No worker process can be kept alive.
+        """
+        return await self._in_caller(self._evaluate, VideoTask(anchor_path, video_path, accept_threshold))
 
     def shutdown(self) -> None:
-        """End the worker processes after the measurements under way."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """End the worker processes after the measurements under way. The pool cannot be used afterwards."""
+        self._callers.shutdown(wait=True, cancel_futures=True)
+        self._finalizer()
+
+    async def _in_caller(self, work: Callable[[Any], T], task: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._callers, work, task)
+
+    def _evaluate(self, task: PictureTask | VideoTask) -> Any:
+        """Return the measurement; a worker that dies over it is replaced."""
+        ending = ""
+        for _ in range(TRIES):
+            try:
+                return self._ask(task)
+            except EvaluatorFailedError as error:
+                return not_measured(task, self._info(), f"the evaluator failed on this file ({error})")
+            except WorkerDiedError as error:
+                ending = str(error)
+        return not_measured(task, self._info(), f"the measuring process {ending} on this file, {TRIES} times")
+
+    def _info(self) -> EvaluatorInfo:
+        try:
+            info: EvaluatorInfo = self._ask(InfoTask())
+        except WorkerDiedError as error:
+            raise WorkspaceError(
+                f"The measuring process {error} before it measured anything, most likely out of memory; "
+                "use fewer runtime.eval_pool_workers."
+            ) from error
+        return info
+
+    def _ask(self, task: object) -> Any:
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        if worker is not None and not worker.alive:
+            worker.end()
+            worker = None
+        worker = worker or WorkerProcess(self._evaluation, n_threads=self._n_threads)
+        try:
+            return worker.ask(task)
+        finally:
+            if worker.alive:
+                with self._lock:
+                    self._idle.append(worker)
 
 
-@cache
-def _evaluator(settings: str) -> IdentityEvaluator:
-    """Return this process's evaluator; the cache keeps one per process and configuration."""
-    return build_evaluator(json.loads(settings))
+class InProcessPool:
+    """Measures in a thread of this process with an evaluator that is there already.
+
+    For a single core, for tests, and where an evaluator of your own cannot be built from a configuration.
+    ONNX Runtime lets go of the interpreter while it computes, so that two threads of one runtime measure
+    nearly twice as much as one.
+
+    Args:
+        evaluator: Measures faces.
+        eval_cfg: The configuration's ``evaluation`` section, for videos; empty means its defaults.
+        max_workers: Measurements at a time.
+    """
+
+    def __init__(
+        self, evaluator: IdentityEvaluator, *, eval_cfg: Mapping[str, Any] | None = None, max_workers: int = 1
+    ) -> None:
+        self._station = MeasuringStation(evaluator, eval_cfg or {})
+        self._callers = ThreadPoolExecutor(max_workers, thread_name_prefix="measuring")
+
+    async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
+        """Return one result per candidate, without blocking the event loop."""
+        result: EvaluationResult = await self._carry_out(PictureTask(anchor_path, tuple(candidate_paths)))
+        return result
+
+    async def evaluate_video_async(
+        self, anchor_path: str, video_path: str, *, accept_threshold: float
+    ) -> VideoMeasurement:
+        """Return both axes of a video without blocking the event loop."""
+        result: VideoMeasurement = await self._carry_out(VideoTask(anchor_path, video_path, accept_threshold))
+        return result
+
+    def shutdown(self) -> None:
+        """Wait for the measurements under way. The pool cannot be used afterwards."""
+        self._callers.shutdown(wait=True, cancel_futures=True)
+
+    async def _carry_out(self, task: PictureTask | VideoTask) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._callers, self._station.carry_out, task)
 
 
-def _evaluate(settings: str, anchor_path: str, candidate_paths: tuple[str, ...]) -> EvaluationResult:
-    return _evaluator(settings).evaluate(anchor_path, candidate_paths)
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end_all(idle: list[WorkerProcess]) -> None:
+    while idle:
+        idle.pop().end()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from personalab_core.errors import PersonalabError
 from personalab_core.generation import compute_config_hash
-from personalab_core.orchestration import AssetRequest, GenerationResult
-from personalab_core.schemas import AssetOutcome, AttemptRecord, Contract, ImagePrompt
+from personalab_core.orchestration import AssetRequest, GenerationResult, VideoResult
+from personalab_core.orchestration.asset_run import describe_error
+from personalab_core.schemas import AssetOutcome, AttemptRecord, Contract, ImagePrompt, VideoPrompt
 
 __all__ = ["JobResult", "JobSpec", "compute_config_hash"]
 
@@ -23,8 +25,8 @@ class JobSpec(Contract):
         config_hash: What :func:`compute_config_hash` gives for the settings of this job.
         persona: Id of the persona; it needs a selected anchor.
         scenario_template: Prompt template; empty or ``None`` means the built-in one.
-        prompt: What the picture shows.
-        asset_type: Kind of asset.
+        prompt: What the picture or video shows.
+        asset_type: Kind of asset; it says which kind of prompt is wanted.
     """
 
     job_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
@@ -32,8 +34,25 @@ class JobSpec(Contract):
     config_hash: str
     persona: str
     scenario_template: Mapping[str, Any] | None = None
-    prompt: ImagePrompt
-    asset_type: Literal["image"] = "image"
+    prompt: ImagePrompt | VideoPrompt
+    asset_type: Literal["image", "video"] = "image"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_prompt_as_its_kind(cls, fields: Any) -> Any:
+        # Both kinds read from the same mapping; what is wanted decides, not the order of the types.
+        if isinstance(fields, Mapping) and isinstance(fields.get("prompt"), Mapping):
+            kind = VideoPrompt if fields.get("asset_type") == "video" else ImagePrompt
+            return {**fields, "prompt": kind.model_validate(fields["prompt"])}
+        return fields
+
+    @model_validator(mode="after")
+    def _prompt_fits_the_asset_type(self) -> Self:
+        wanted = VideoPrompt if self.asset_type == "video" else ImagePrompt
+        if not isinstance(self.prompt, wanted):
+            message = f"a job of asset_type {self.asset_type!r} needs a {wanted.__name__} as its prompt"
+            raise ValueError(message)  # noqa: TRY004 - pydantic reports a ValueError as a validation error
+        return self
 
     def to_request(self) -> AssetRequest:
         """Return what the orchestration is asked for."""
@@ -53,6 +72,7 @@ class JobResult(Contract):
 
     ``final_score`` is the composite score in [0, 1] of the best measured attempt, ``None`` if
     nothing was measured; ``final_attempt`` is the number of the last attempt, 0 if none was begun.
+    The picture or the video of the best attempt is at ``image_path`` or ``video_path``.
     """
 
     job_id: str
@@ -64,33 +84,36 @@ class JobResult(Contract):
     final_score: float | None = None
     final_attempt: int = 0
     image_path: str | None = None
+    video_path: str | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     error: str | None = None
 
     @property
     def accepted(self) -> bool:
-        """Whether a picture was accepted."""
+        """Whether a picture or video was accepted."""
         return self.outcome is AssetOutcome.ACCEPTED
 
     @classmethod
-    def of(cls, job: JobSpec, result: GenerationResult) -> Self:
+    def of(cls, job: JobSpec, result: GenerationResult | VideoResult) -> Self:
         """Return the result of a job whose asset was carried out."""
-        return cls(
+        common = {
             **_identity(job),
-            outcome=result.outcome,
-            sentence=result.sentence,
-            final_score=result.final_score,
-            final_attempt=result.final_attempt,
-            image_path=str(result.image_path) if result.image_path else None,
-            attempts=result.attempts,
-        )
+            "outcome": result.outcome,
+            "sentence": result.sentence,
+            "final_score": result.final_score,
+            "final_attempt": result.final_attempt,
+        }
+        if isinstance(result, VideoResult):
+            records = tuple(attempt.record for attempt in result.attempts)
+            return cls(**common, video_path=str(result.video_path) if result.video_path else None, attempts=records)
+        return cls(**common, image_path=str(result.image_path) if result.image_path else None, attempts=result.attempts)
 
     @classmethod
-    def failed(cls, job: JobSpec, error: Exception) -> Self:
+    def failed(cls, job: JobSpec, error: BaseException) -> Self:
         """Return the result of a job that ``error`` ended."""
-        return cls(
-            **_identity(job), outcome=AssetOutcome.FAILED, sentence=str(error), error=f"{type(error).__name__}: {error}"
-        )
+        described = describe_error(error)
+        sentence = str(error) if isinstance(error, PersonalabError) else f"Failed with {described}; see the log."
+        return cls(**_identity(job), outcome=AssetOutcome.FAILED, sentence=sentence, error=described)
 
 
 def _identity(job: JobSpec) -> dict[str, Any]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from personalab_core.errors import ConfigError, PersonalabError
-from personalab_core.generation import (
-    GenerationRequest,
-    GenerationResponse,
-    ImageGenerator,
-    ShouldStop,
-    TransportRetry,
-)
+from personalab_core.errors import ConfigError, InputError, PersonalabError
+from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetry, VideoGenerator
 from personalab_core.llm import LLMClient, provider_of
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration import (
     AttemptPolicy,
     Chance,
@@ -26,20 +24,21 @@ from personalab_core.orchestration import (
     GenerationResult,
     OnEvent,
     PatchSource,
+    VideoOrchestrator,
+    VideoResult,
     Workbench,
 )
-from personalab_core.orchestration.asset_run import AssetRun
 from personalab_core.orchestration.calling import never
-from personalab_core.orchestration.keeper import PictureKeeper
-from personalab_core.orchestration.loop import Done, Generate, Measure
+from personalab_core.orchestration.keeper import Keeper, PictureKeeper, VideoKeeper
 from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
 from personalab_core.orchestration.workbench import utc_now
-from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
-from personalab_core.runtime.eval_pool import EvaluationPool
+from personalab_core.runtime.concurrency import Slots, Tokens
 from personalab_core.runtime.job import JobResult, JobSpec
+from personalab_core.runtime.lanes import GeneratesAsync, Lane, Limits
+from personalab_core.runtime.measuring import MeasuringPool
 from personalab_core.schemas import GenerationContext
 
-T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class Runner(Protocol):
@@ -50,29 +49,80 @@ class Runner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class JobDone:
+    """One job has ended, and how far the batch is.
+
+    Attributes:
+        result: What came of it.
+        index: Its place among the jobs, from 0.
+        n_done: Jobs that have ended so far, this one included.
+        n_jobs: Jobs in all.
+    """
+
+    result: JobResult
+    index: int
+    n_done: int
+    n_jobs: int
+
+
+OnDone = Callable[[JobDone], None]
+
+
 class SyncRunner:
     """Carries out one job after the other, in this thread; for debugging and comparison.
 
     Args:
-        orchestrator: Makes each asset.
+        orchestrator: Makes each picture.
+        video_orchestrator: Makes each video; without it, jobs of asset type ``video`` fail.
     """
 
-    def __init__(self, orchestrator: GenerationOrchestrator) -> None:
+    def __init__(
+        self, orchestrator: GenerationOrchestrator, *, video_orchestrator: VideoOrchestrator | None = None
+    ) -> None:
         self._orchestrator = orchestrator
+        self._video_orchestrator = video_orchestrator
 
-    def run(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> list[JobResult]:
-        """Return one result per job, in the order given. A job that cannot be carried out does not end the others."""
-        return [self._run_job(job, should_stop) for job in jobs]
+    def run(
+        self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None, on_done: OnDone | None = None
+    ) -> list[JobResult]:
+        """Return one result per job, in the order given. A job that cannot be carried out does not end the others.
+
+        Args:
+            jobs: What to make.
+            should_stop: Asked between steps; ``True`` ends every job with the attempt under way.
+            on_done: Told as soon as a job has ended.
+
+        Raises:
+            InputError: Two jobs have one id.
+        """
+        check_job_ids(jobs)
+        results: list[JobResult] = []
+        for index, job in enumerate(jobs):
+            results.append(self._run_job(job, should_stop))
+            if on_done is not None:
+                on_done(JobDone(results[-1], index, index + 1, len(jobs)))
+        return results
 
     def _run_job(self, job: JobSpec, should_stop: ShouldStop | None) -> JobResult:
         try:
-            return JobResult.of(job, self._orchestrator.run_request(job.to_request(), should_stop=should_stop))
-        except PersonalabError as error:
-            return JobResult.failed(job, error)
+            return JobResult.of(job, self._make(job, should_stop))
+        except Exception as error:  # noqa: BLE001 - the edge of a job: the others go on, and the log has the traceback
+            return failed_job(job, error)
+
+    def _make(self, job: JobSpec, should_stop: ShouldStop | None) -> GenerationResult | VideoResult:
+        if job.asset_type == "image":
+            return self._orchestrator.run_request(job.to_request(), should_stop=should_stop)
+        if self._video_orchestrator is None:
+            raise _no_videos()
+        return self._video_orchestrator.run_request(job.to_request(), should_stop=should_stop)
 
 
 class AsyncRunner:
     """Carries out jobs at the same time: provider calls in one event loop, measurements in a pool.
+
+    Decisions, scores, prompts and patches are those of :class:`SyncRunner`. Ctrl-C and a cancelled task
+    end it cleanly: an attempt whose call was under way is recorded as cancelled, and nothing goes on behind.
 
     Args:
         client: Reaches the provider; names it unless ``provider_key`` does.
@@ -82,12 +132,14 @@ class AsyncRunner:
         eval_pool: Measures. It stays open; its owner shuts it down.
         provider_semaphore: Limits calls in flight.
         rate_limiter: Spaces calls.
+        video_generator: Calls the provider and stores videos; without it, jobs of asset type ``video`` fail.
         drift_tracker: Timeline of measured pictures; ``None`` keeps none.
         metrics_logger: Log of attempts; ``None`` keeps none.
         output_dir: The workspace's output folder.
         references_root: Folder of the personas' anchors.
-        provider_key: Whose limits apply.
-        max_concurrent_jobs: How many jobs are under way at a time.
+        provider_key: Whose limits apply to pictures; videos have those of their generator's provider.
+        max_concurrent_jobs: How many jobs are under way at a time. To keep a provider busy this must
+            be more than its calls in flight, since jobs are also measured.
         context: Profile and configuration for the records; the generator's if ``None``.
         registry: List of accepted assets; a :class:`RegistryWriter` of ``output_dir`` if ``None``.
         patches: Prompt patches of retries; those of the configuration in force if ``None``.
@@ -95,6 +147,8 @@ class AsyncRunner:
         timer: Monotonic seconds.
         on_event: Told what happens; called from several threads, one at a time for each asset.
         chance: Where ids come from.
+        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
+            the budget of the configuration in force, if ``None``.
 
     Raises:
         ConfigError: ``max_concurrent_jobs`` is below 1.
@@ -107,13 +161,14 @@ class AsyncRunner:
         image_generator: ImageGenerator,
         policy: AttemptPolicy,
         retry_policy: TransportRetry,
-        eval_pool: EvaluationPool,
-        provider_semaphore: ProviderSemaphore,
-        rate_limiter: RateLimiter,
+        eval_pool: MeasuringPool,
+        provider_semaphore: Slots,
+        rate_limiter: Tokens,
         drift_tracker: Timeline | None,
         metrics_logger: AttemptLog | None,
         output_dir: str | Path,
         references_root: str | Path,
+        video_generator: VideoGenerator | None = None,
         provider_key: str | None = None,
         max_concurrent_jobs: int = 4,
         context: GenerationContext | None = None,
@@ -123,92 +178,139 @@ class AsyncRunner:
         timer: Callable[[], float] = time.perf_counter,
         on_event: OnEvent | None = None,
         chance: Chance | None = None,
+        ledger: SubmissionLedger | None = None,
     ) -> None:
         if max_concurrent_jobs < 1:
             raise ConfigError(f"max_concurrent_jobs must be at least 1, got {max_concurrent_jobs}.")
-        self._generator = image_generator
-        self._retry_policy = retry_policy
-        self._eval_pool = eval_pool
-        self._semaphore = provider_semaphore
-        self._rate_limiter = rate_limiter
-        self._provider = provider_key or provider_of(client, "image")
         self._max_concurrent_jobs = max_concurrent_jobs
-        self._timer = timer
-        self._workbench = Workbench.assemble(
-            keeper=PictureKeeper(image_generator, Path(output_dir)),
-            policy=policy,
-            context=context or image_generator.context,
-            output_dir=output_dir,
-            references_root=references_root,
-            drift_tracker=drift_tracker,
-            metrics_logger=metrics_logger,
-            registry=registry,
-            patches=patches,
-            clock=clock,
-            timer=timer,
-            on_event=on_event,
-            chance=chance,
-        )
+        limits = Limits(provider_semaphore, rate_limiter)
 
-    def run(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> list[JobResult]:
-        """Return one result per job, in the order given. A job that cannot be carried out does not end the others."""
-        return asyncio.run(self.run_async(jobs, should_stop=should_stop))
-
-    async def run_async(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> list[JobResult]:
-        """Do the same inside an event loop that is already running."""
-        places = asyncio.Semaphore(self._max_concurrent_jobs)
-        stop = should_stop or never
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._run_job(job, places, stop)) for job in jobs]
-        return [task.result() for task in tasks]
-
-    async def _run_job(self, job: JobSpec, places: asyncio.Semaphore, stop: ShouldStop) -> JobResult:
-        async with places:
-            try:
-                return JobResult.of(job, await self._make(job, stop))
-            except PersonalabError as error:
-                return JobResult.failed(job, error)
-
-    async def _make(self, job: JobSpec, stop: ShouldStop) -> GenerationResult:
-        run = self._workbench.open(job.to_request())
-        while not isinstance(step := run.step, Done):
-            match step:
-                case Generate():
-                    await self._generate(run, step, stop)
-                case Measure():
-                    await self._measure(run, step, stop)
-                case _:
-                    await _in_thread(run.record)
-        return run.result()
-
-    async def _generate(self, run: AssetRun, step: Generate, stop: ShouldStop) -> None:
-        if stop():
-            run.cancel()
-            return
-        request = run.request(step)
-        with run.recorded_if_it_fails():
-            call = await self._retry_policy.call_async(
-                partial(self._call, request), on_retry=run.retried, should_stop=stop
+        def lane(generator: GeneratesAsync, keeper: Keeper, provider: str, own_context: GenerationContext) -> Lane:
+            workbench = Workbench.assemble(
+                keeper=keeper,
+                policy=policy,
+                context=own_context,
+                output_dir=output_dir,
+                references_root=references_root,
+                drift_tracker=drift_tracker,
+                metrics_logger=metrics_logger,
+                registry=registry,
+                patches=patches,
+                clock=clock,
+                timer=timer,
+                on_event=on_event,
+                chance=chance,
+                ledger=ledger,
             )
-            await _in_thread(partial(run.called, call, stop=stop()))
+            return Lane(workbench, generator, provider, retry_policy, limits, eval_pool, policy.accept_threshold, timer)
 
-    async def _call(self, request: GenerationRequest) -> GenerationResponse:
-        async with self._semaphore.slot(self._provider):
-            await self._rate_limiter.acquire(self._provider)
-            return await self._generator.generate_async(request)
+        self._pictures = lane(
+            image_generator,
+            PictureKeeper(image_generator, Path(output_dir)),
+            provider_key or provider_of(client, "image"),
+            context or image_generator.context,
+        )
+        self._videos: Lane | None = None
+        if video_generator is not None:
+            keeper = VideoKeeper(video_generator, Path(output_dir))
+            self._videos = lane(video_generator, keeper, video_generator.provider, video_generator.context)
 
-    async def _measure(self, run: AssetRun, step: Measure, stop: ShouldStop) -> None:
-        with run.recorded_if_it_fails():
-            started = self._timer()
-            result = await self._eval_pool.evaluate_async(run.anchor_path, [step.path])
-            run.measured(result, measure_s=self._timer() - started, stop=stop())
+    def run(
+        self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None, on_done: OnDone | None = None
+    ) -> list[JobResult]:
+        """Return one result per job, in the order given. A job that cannot be carried out does not end the others.
+
+        Args:
+            jobs: What to make.
+            should_stop: Asked between steps; ``True`` ends every job with the attempt under way.
+            on_done: Told as soon as a job has ended, from the event loop.
+
+        Raises:
+            InputError: Two jobs have one id.
+        """
+        return asyncio.run(self._run_in_own_loop(jobs, should_stop, on_done))
+
+    async def run_async(
+        self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None, on_done: OnDone | None = None
+    ) -> list[JobResult]:
+        """Do the same inside an event loop that is already running."""
+        results: dict[int, JobResult] = {}
+        async for done in self.stream(jobs, should_stop=should_stop):
+            results[done.index] = done.result
+            if on_done is not None:
+                on_done(done)
+        return [results[index] for index in range(len(jobs))]
+
+    async def stream(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> AsyncIterator[JobDone]:
+        """Yield every job as it ends. Leaving the loop early cancels the others and waits for their records.
+
+        Raises:
+            InputError: Two jobs have one id.
+        """
+        check_job_ids(jobs)
+        stop = should_stop or never
+        ended: asyncio.Queue[tuple[int, JobResult]] = asyncio.Queue()
+        todo = iter(enumerate(jobs))
+
+        async def carry_out() -> None:
+            for index, job in todo:
+                ended.put_nowait((index, await self._run_job(job, stop)))
+
+        tasks = [asyncio.create_task(carry_out()) for _ in range(min(self._max_concurrent_jobs, len(jobs)))]
+        try:
+            for n_done in range(1, len(jobs) + 1):
+                index, result = await ended.get()
+                yield JobDone(result, index, n_done, len(jobs))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_in_own_loop(
+        self, jobs: Sequence[JobSpec], should_stop: ShouldStop | None, on_done: OnDone | None
+    ) -> list[JobResult]:
+        # Some adapters wait for their vendor in a thread, and files are written in one: asyncio's own
+        # ceiling (cores + 4) would hold calls back that the provider's limits allow.
+        threads = ThreadPoolExecutor(2 * self._max_concurrent_jobs + 4, thread_name_prefix="runner")
+        asyncio.get_running_loop().set_default_executor(threads)
+        return await self.run_async(jobs, should_stop=should_stop, on_done=on_done)
+
+    async def _run_job(self, job: JobSpec, stop: ShouldStop) -> JobResult:
+        try:
+            return JobResult.of(job, await self._make(job, stop))
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return failed_job(job, error)  # a client cancelled its own work; nobody cancelled ours
+        except Exception as error:  # noqa: BLE001 - the edge of a job: the others go on, and the log has the traceback
+            return failed_job(job, error)
+
+    async def _make(self, job: JobSpec, stop: ShouldStop) -> GenerationResult | VideoResult:
+        if job.asset_type == "image":
+            return await self._pictures.make_picture(job.to_request(), stop)
+        if self._videos is None:
+            raise _no_videos()
+        return await self._videos.make_video(job.to_request(), stop)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work beside the event loop. A cancellation waits for its end: files are written whole."""
-    task = asyncio.create_task(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+def check_job_ids(jobs: Sequence[JobSpec]) -> None:
+    """Refuse jobs that would write over each other's files and records.
+
+    Raises:
+        InputError: Two jobs have one id.
+    """
+    repeated = [job_id for job_id, n in Counter(job.job_id for job in jobs).items() if n > 1]
+    if repeated:
+        raise InputError(f"Every job needs an id of its own; {repeated[0]!r} is given to several.")
+
+
+def failed_job(job: JobSpec, error: BaseException) -> JobResult:
+    """Return the result of a job that ``error`` ended; what nobody foresaw goes to the log with its traceback."""
+    if not isinstance(error, PersonalabError):
+        _log.error("Job %s failed", job.job_id, exc_info=error)
+    return JobResult.failed(job, error)
+
+
+def _no_videos() -> ConfigError:
+    return ConfigError("This runner makes no videos: hand it a video_generator (SyncRunner: a video_orchestrator).")

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from personalab_core.errors import ConfigError, ProviderServerError, WorkspaceError
+from personalab_core.errors import ConfigError, InputError, ProviderServerError
 from personalab_core.identity import IdentityPolicy
 from personalab_core.llm import LLMImageResponse
 from personalab_core.runtime import (
     AsyncRunner,
-    EvaluationPool,
+    JobDone,
     JobResult,
     JobSpec,
     ProviderSemaphore,
@@ -25,7 +24,7 @@ from personalab_core.runtime import (
     SyncRunner,
     compute_config_hash,
 )
-from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt
+from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt, Reason
 from tests.support.fakes import FakeLLMClient, tiny_png
 from tests.support.loop_fakes import FAKE_INFO, PATCHES, PERSONA, LoopBench, TickingClock, candidate, counted_chance
 
@@ -153,56 +152,42 @@ def test_a_stop_ends_all_jobs(bench: LoopBench, kind: str) -> None:
     assert [(r.outcome, r.final_attempt) for r in results] == [(AssetOutcome.CANCELLED, 0)] * 3
 
 
-def test_an_unexpected_failure_leaves_records_of_every_attempt_under_way(bench: LoopBench) -> None:
-    class Broken(PictureEvaluator):
-        async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
-            raise ValueError
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_an_unexpected_failure_is_recorded_and_ends_only_its_own_job(bench: LoopBench, kind: str) -> None:
+    class BreaksOnce(PictureEvaluator):
+        n_calls = 0
 
-    bench.client = FakeLLMClient()
-    with pytest.raises(ExceptionGroup):
-        async_runner(bench, eval_pool=Broken()).run(jobs(2))
-    assert len(bench.log.records) == 2
-    assert all(record.final for record in bench.log.records)
+        def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
+            self.n_calls += 1
+            if self.n_calls == 1:
+                raise ValueError("what nobody foresaw")
+            return super().evaluate(anchor_path, candidate_paths)
 
-
-class ThisThread(Executor):
-    """Runs what it is given at once."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self._error = error
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        if self._error is None:
-            future.set_result(fn(*args, **kwargs))
-        else:
-            future.set_exception(self._error)
-        return future
+    bench.client, bench.evaluator = FakeLLMClient(), BreaksOnce()
+    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench, max_concurrent_jobs=1)
+    first, second = runner.run(jobs(2))
+    assert (first.outcome, first.error) == (AssetOutcome.FAILED, "ValueError")
+    assert "nobody foresaw" not in first.sentence
+    assert second.error is None
+    record = bench.log.records[0]
+    assert (record.final, record.error, record.reason) == (True, "ValueError", Reason.LOCAL_ERROR)
 
 
-STUB = {"embedding": {"backend": "stub"}}
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_two_jobs_of_one_id_are_refused(bench: LoopBench, kind: str) -> None:
+    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench)
+    with pytest.raises(InputError, match="batch-001-0"):
+        runner.run([*jobs(1), *jobs(1)])
 
 
-def test_the_pool_measures_with_the_configured_evaluator() -> None:
-    pool = EvaluationPool(eval_cfg=STUB, executor=ThisThread())
-    result = asyncio.run(pool.evaluate_async("anchor.png", ["candidate.png"]))
-    assert (result.evaluator.name, len(result.candidates)) == ("stub", 1)
-    pool.shutdown()
-
-
-def test_a_dead_worker_is_one_clear_sentence() -> None:
-    pool = EvaluationPool(eval_cfg=STUB, executor=ThisThread(BrokenExecutor()))
-    with pytest.raises(WorkspaceError, match="eval_pool_workers"):
-        asyncio.run(pool.evaluate_async("anchor.png", ["candidate.png"]))
-
-
-def test_worker_processes_answer() -> None:
-    pool = EvaluationPool(max_workers=1, eval_cfg=STUB)
-    try:
-        result = asyncio.run(pool.evaluate_async("anchor.png", ["a.png", "b.png"]))
-    finally:
-        pool.shutdown()
-    assert [c.path for c in result.candidates] == ["a.png", "b.png"]
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_progress_is_told_as_jobs_end(bench: LoopBench, kind: str) -> None:
+    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench)
+    told: list[JobDone] = []
+    results = runner.run(jobs(4), on_done=told.append)
+    assert [done.n_done for done in told] == [1, 2, 3, 4]
+    assert {done.n_jobs for done in told} == {4}
+    assert [done.result for done in sorted(told, key=lambda done: done.index)] == results
 
 
 def test_a_job_id_never_becomes_a_path() -> None:

@@ -1,0 +1,153 @@
+"""Carries out one asset in an event loop: the attempt loop's steps, with both waits handed to whoever serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from personalab_core.errors import CallCancelledError, RateLimitError
+from personalab_core.generation import GenerationRequest, GenerationResponse, ShouldStop, TransportRetry
+from personalab_core.generation.submitting import in_thread
+from personalab_core.generation.transport import RetryNotice
+from personalab_core.orchestration import AssetRequest, GenerationResult, VideoResult, Workbench
+from personalab_core.orchestration.asset_run import AssetRun
+from personalab_core.orchestration.keeper import Kept
+from personalab_core.orchestration.loop import Done, Generate, Measure
+from personalab_core.orchestration.video_measurement import VideoMeasurement
+from personalab_core.orchestration.video_result import VideoAttemptResult, keep_measurement
+from personalab_core.runtime.concurrency import Slots, Tokens
+from personalab_core.runtime.measuring import MeasuringPool
+from personalab_core.schemas import EvaluationResult
+
+
+class GeneratesAsync(Protocol):
+    """Makes one call to a provider; the generators of pictures and of videos do."""
+
+    async def generate_async(self, request: GenerationRequest) -> GenerationResponse:
+        """Return what the call gave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Whose turn it is at the providers.
+
+    Attributes:
+        slots: Calls in flight.
+        tokens: Calls per second.
+    """
+
+    slots: Slots
+    tokens: Tokens
+
+    def at(self, provider: str) -> AbstractAsyncContextManager[None]:
+        """Return the place among the calls in flight to one provider."""
+        return self.slots.slot(provider)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Everything that assets of one kind go through.
+
+    Attributes:
+        workbench: Opens assets.
+        generator: Calls the provider.
+        provider: Whose limits apply.
+        retry_policy: Repeats failed calls.
+        limits: Shared by all lanes.
+        pool: Measures, likewise.
+        accept_threshold: Low stretches of videos are counted from it.
+        timer: Monotonic seconds.
+    """
+
+    workbench: Workbench
+    generator: GeneratesAsync
+    provider: str
+    retry_policy: TransportRetry
+    limits: Limits
+    pool: MeasuringPool
+    accept_threshold: float
+    timer: Callable[[], float]
+
+    async def make_picture(self, request: AssetRequest, stop: ShouldStop) -> GenerationResult:
+        """Return how the attempts for one picture ended."""
+        run = await in_thread(partial(self.workbench.open, request))
+        while not isinstance(step := run.step, Done):
+            match step:
+                case Generate():
+                    await self._generate(run, step, stop)
+                case Measure():
+                    await self._measure_picture(run, step, stop)
+                case _:
+                    await in_thread(run.record)
+        return run.result()
+
+    async def make_video(self, request: AssetRequest, stop: ShouldStop) -> VideoResult:
+        """Return how the attempts for one video ended."""
+        run = await in_thread(partial(self.workbench.open, request))
+        attempts: list[VideoAttemptResult] = []
+        measured: VideoMeasurement | None = None
+        while not isinstance(step := run.step, Done):
+            match step:
+                case Generate():
+                    measured = None
+                    await self._generate(run, step, stop)
+                case Measure():
+                    measured = await self._measure_video(run, step, stop)
+                case _:
+                    attempts.append(VideoAttemptResult.of(await in_thread(run.record), measured))
+        end = run.result()
+        return VideoResult(end.persona, end.asset_id, end.outcome, end.sentence, tuple(attempts), end.output_dir)
+
+    async def _generate(self, run: AssetRun, step: Generate, stop: ShouldStop) -> None:
+        if stop():
+            run.cancel()
+            return
+        request = run.request(step)
+        with run.recorded_if_it_fails():
+            call = await self.retry_policy.call_async(
+                partial(self._call, request, stop), on_retry=partial(self._retried, run), should_stop=stop
+            )
+            await in_thread(partial(run.called, call, stop=stop()))
+
+    async def _call(self, request: GenerationRequest, stop: ShouldStop) -> GenerationResponse:
+        async with self.limits.at(self.provider):
+            await self.limits.tokens.acquire(self.provider)
+            if stop():  # it may have stood in line for long
+                raise CallCancelledError("cancelled before the call was sent", provider=self.provider)
+            return await self.generator.generate_async(request)
+
+    def _retried(self, run: AssetRun, notice: RetryNotice) -> None:
+        if isinstance(notice.error, RateLimitError) and notice.error.retry_after_s:
+            # It asks all of us to wait, not only the job that was told.
+            self.limits.tokens.hold(self.provider, notice.error.retry_after_s)
+        run.retried(notice)
+
+    async def _measure_picture(self, run: AssetRun, step: Measure, stop: ShouldStop) -> None:
+        with run.recorded_if_it_fails():
+            started = self.timer()
+            result = await self.pool.evaluate_async(run.anchor_path, [step.path])
+            run.measured(result, measure_s=self.timer() - started, stop=stop())
+
+    async def _measure_video(self, run: AssetRun, step: Measure, stop: ShouldStop) -> VideoMeasurement | None:
+        with run.recorded_if_it_fails():
+            started = self.timer()
+            found = await self.pool.evaluate_video_async(
+                run.anchor_path, step.path, accept_threshold=self.accept_threshold
+            )
+            measure_s = self.timer() - started
+            if isinstance(found, EvaluationResult):
+                run.measured(found, measure_s=measure_s, stop=stop())
+                return None
+            kept = await in_thread(partial(self._kept, run.kept, found))
+            result = EvaluationResult(
+                anchor_path=run.anchor_path, evaluator=found.identity.evaluator, candidates=(found.candidate,)
+            )
+            run.measured(result, measure_s=measure_s, stop=stop(), kept=kept)
+            return found
+
+    def _kept(self, kept: Kept | None, measured: VideoMeasurement) -> Kept | None:
+        return keep_measurement(kept, measured, self.workbench.output_dir) if kept is not None else None
