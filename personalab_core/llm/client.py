@@ -118,7 +118,10 @@ class LLMClient(Protocol):
         ...
 
     def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
-        """Return one picture or more, or none and why."""
+        """Ask for one picture and return it, or none and why.
+
+        Should a provider send several unasked, all are in ``images``, and the first is the answer.
+        """
         ...
 
     def generate_video(

@@ -9,6 +9,7 @@ certificates (0.2 s on a slow core); they are read once and shared.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,17 @@ from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the query off the address in httpx's line about a request: signed addresses are secrets."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(str(arg).partition("?")[0] if "://" in str(arg) else arg for arg in record.args)
+    return True
+
+
+for _client in ("httpx", "httpx2"):
+    logging.getLogger(_client).addFilter(_without_query)
 
 
 @cache

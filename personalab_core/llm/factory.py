@@ -31,6 +31,14 @@ from typing import TYPE_CHECKING, cast
 
 from personalab_core.errors import ConfigError
 from personalab_core.llm.client import LLMClient
+from personalab_core.llm.model_table import (
+    GeminiImageModel,
+    GeminiVideoModel,
+    ReplicateModel,
+    RunwareModel,
+    RunwayModel,
+    changes_of,
+)
 from personalab_core.llm.routing import MODALITIES, Modality, RoutingClient, provider_of
 
 if TYPE_CHECKING:
@@ -47,7 +55,12 @@ Loader = Callable[["Config"], LLMClient]
 def _gemini(config: Config) -> LLMClient:
     from personalab_core.llm.gemini import KEY_VARIABLES, GeminiAdapter
 
-    return GeminiAdapter(api_key=config.secret(*KEY_VARIABLES))
+    shows = {modality: config.provider(modality) == "gemini" for modality in MODALITIES}
+    return GeminiAdapter(
+        api_key=config.secret(*KEY_VARIABLES),
+        image_row=changes_of(config, "image", GeminiImageModel) if shows["image"] else None,
+        video_row=changes_of(config, "video", GeminiVideoModel) if shows["video"] else None,
+    )
 
 
 def _openai(config: Config) -> LLMClient:
@@ -73,19 +86,45 @@ def _openai_compatible(config: Config) -> LLMClient:
 def _replicate(config: Config) -> LLMClient:
     from personalab_core.llm.replicate_adapter import KEY_VARIABLES, ReplicateAdapter
 
-    return ReplicateAdapter(api_key=config.secret(*KEY_VARIABLES), reference_input=config.models.image.reference_input)
+    return ReplicateAdapter(
+        api_key=config.secret(*KEY_VARIABLES),
+        reference_input=config.models.image.reference_input,
+        row=changes_of(config, "image", ReplicateModel),
+    )
 
 
 def _runware(config: Config) -> LLMClient:
     from personalab_core.llm.runware_adapter import KEY_VARIABLES, RunwareAdapter
 
-    return RunwareAdapter(api_key=config.secret(*KEY_VARIABLES), reference_input=config.models.image.reference_input)
+    return RunwareAdapter(
+        api_key=config.secret(*KEY_VARIABLES),
+        reference_input=config.models.image.reference_input,
+        row=changes_of(config, "image", RunwareModel),
+    )
 
 
 def _runway(config: Config) -> LLMClient:
     from personalab_core.llm.runway_adapter import KEY_VARIABLES, RunwayAdapter
 
-    return RunwayAdapter(api_key=config.secret(*KEY_VARIABLES))
+    return RunwayAdapter(api_key=config.secret(*KEY_VARIABLES), row=changes_of(config, "video", RunwayModel))
+
+
+def _http(config: Config) -> LLMClient:
+    from personalab_core.llm.http_adapter import Endpoint, HttpImageAdapter, HttpJobAdapter, HttpTextAdapter
+    from personalab_core.llm.http_recipe import PROVIDER, Recipe
+
+    parts: dict[Modality, LLMClient] = {}
+    if config.provider("text") == PROVIDER:
+        parts["text"] = HttpTextAdapter(Endpoint(Recipe.of(config, "text"), secret=config.secret))
+    if config.provider("image") == PROVIDER:
+        recipe = Recipe.of(config, "image")
+        kind = HttpJobAdapter if recipe.job else HttpImageAdapter
+        parts["image"] = kind(Endpoint(recipe, secret=config.secret))
+    if not parts:
+        raise ConfigError(f"models.video.provider: the provider {PROVIDER!r} makes text and images, no video.")
+    only = next(iter(parts.values()))
+    text, image = parts.get("text", only), parts.get("image", only)
+    return only if text is image else RoutingClient(text=text, image=image, video=text)
 
 
 def _simulated(config: Config) -> LLMClient:
@@ -97,6 +136,7 @@ def _simulated(config: Config) -> LLMClient:
 
 _REGISTRY: Mapping[str, Loader] = {
     "gemini": _gemini,
+    "http": _http,
     "openai": _openai,
     "openai_compatible": _openai_compatible,
     "replicate": _replicate,

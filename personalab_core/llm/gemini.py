@@ -12,13 +12,12 @@ A cancelled call therefore runs on unseen until its time limit.
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from personalab_core.errors import InvalidRequestError, MissingDependencyError
+from personalab_core.llm.answers import decoded_json
 from personalab_core.llm.client import (
     ImagePart,
     LLMImageResponse,
@@ -29,13 +28,14 @@ from personalab_core.llm.client import (
     Usage,
 )
 from personalab_core.llm.connections import tls_context
+from personalab_core.llm.media import reduced_ratio, split_parts
+from personalab_core.llm.model_table import GeminiImageModel, model_row
 from personalab_core.llm.outputs import Outputs
 from personalab_core.llm.polling import Patience
 from personalab_core.llm.prices import cost_from_table
 from personalab_core.schemas import Cost
 
 try:
-    import pydantic
     from google import genai
     from google.genai import types
 except ImportError as error:
@@ -73,8 +73,6 @@ _POLICY_FINISHES = frozenset(
 )
 """Finish reasons that mean the answer was withheld by a policy."""
 
-_FENCE = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.S)
-
 
 class GeminiAdapter:
     """Gemini behind ``LLMClient``; may be shared by threads and event loops.
@@ -84,7 +82,9 @@ class GeminiAdapter:
         base_url: Another server than Google's, for tests and gateways.
         timeout_s: Time limit of one call in seconds.
         patience: How a video is waited for.
-        outputs: How a video's file is checked.
+        outputs: How pictures and videos are checked.
+        image_row: What differs from the table of image models.
+        video_row: What differs from the table of video models.
     """
 
     provider = PROVIDER
@@ -97,12 +97,16 @@ class GeminiAdapter:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience: Patience | None = None,
         outputs: Outputs | None = None,
+        image_row: Mapping[str, Any] | None = None,
+        video_row: Mapping[str, Any] | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._patience = patience or Patience(interval_s=10.0, timeout_s=1200.0)
         self._outputs = outputs or Outputs(PROVIDER)
+        self._image_row = image_row
+        self._video_row = video_row
         self._lock = threading.Lock()
         self._sdk: genai.Client | None = None
 
@@ -138,10 +142,10 @@ class GeminiAdapter:
             LLMError: The call failed.
         """
         sdk = self._client()
-        contents, config = _image_request(parts, aspect_ratio)
+        contents, config = self._image_request(parts, aspect_ratio, model_name)
         with translated():
             answer = sdk.models.generate_content(model=model_name, contents=contents, config=config)
-        return _image_response(answer, model_name)
+        return _image_response(answer, model_name, self._outputs)
 
     def generate_video(
         self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
@@ -153,13 +157,13 @@ class GeminiAdapter:
             LLMError: The call failed; ``request_id`` is the operation's name once there is one.
         """
         videos = self._videos()
-        request = VideoRequest.checked(prompt, resolution, aspect_ratio, model_name)
+        request = VideoRequest.checked(prompt, resolution, aspect_ratio, model_name, self._video_row)
         return priced(videos.collect(videos.submit(request)), request)
 
     def submit_video(self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str) -> str:
         """Start an operation and return its name at once."""
         videos = self._videos()
-        return videos.submit(VideoRequest.checked(prompt, resolution, aspect_ratio, model_name))
+        return videos.submit(VideoRequest.checked(prompt, resolution, aspect_ratio, model_name, self._video_row))
 
     def collect_video(self, operation_id: str) -> LLMVideoResponse:
         """Wait for an operation and return its video; may be called again for two days."""
@@ -223,6 +227,34 @@ class GeminiAdapter:
         if sdk is not None:
             sdk.close()
 
+    def _image_request(
+        self, parts: Sequence[Part], aspect_ratio: str, model_name: str
+    ) -> tuple[types.Content, types.GenerateContentConfig]:
+        """Return what is sent.
+
+        Raises:
+            InvalidRequestError: The model does not make that shape or take so many pictures.
+        """
+        row = model_row(PROVIDER, model_name, GeminiImageModel, self._image_row, table="gemini_images")
+        _, pictures = split_parts(parts, provider=PROVIDER)
+        wanted = reduced_ratio(aspect_ratio, provider=PROVIDER)
+        shapes = {reduced_ratio(shape, provider=PROVIDER): shape for shape in row.aspect_ratios}
+        if wanted not in shapes:
+            raise InvalidRequestError(
+                f"this model does not make {aspect_ratio}; it makes {', '.join(row.aspect_ratios)}", provider=PROVIDER
+            )
+        if len(pictures) > row.max_references:
+            raise InvalidRequestError(
+                f"this model takes at most {row.max_references} reference pictures, got {len(pictures)}",
+                provider=PROVIDER,
+            )
+        config = types.GenerateContentConfig(
+            response_modalities=["IMAGE"],
+            image_config=types.ImageConfig(aspect_ratio=shapes[wanted]),
+            automatic_continuation=False,
+        )
+        return types.Content(role="user", parts=[_part(part) for part in parts]), config
+
     def _videos(self) -> GeminiVideos:
         return GeminiVideos(
             sdk=self._client(),
@@ -264,22 +296,6 @@ def _text_config(
     )
 
 
-def _image_request(parts: Sequence[Part], aspect_ratio: str) -> tuple[types.Content, types.GenerateContentConfig]:
-    try:
-        contents = types.Content(role="user", parts=[_part(part) for part in parts])
-    except pydantic.ValidationError:
-        # Not chained: the text of a validation error quotes what it refused.
-        raise InvalidRequestError(
-            "expected every part to be text or an ImagePart of bytes", provider=PROVIDER
-        ) from None
-    config = types.GenerateContentConfig(
-        response_modalities=["IMAGE"],
-        image_config=types.ImageConfig(aspect_ratio=aspect_ratio),
-        automatic_continuation=False,
-    )
-    return contents, config
-
-
 def _part(part: Part) -> types.Part:
     if isinstance(part, ImagePart):
         return types.Part.from_bytes(data=part.data, mime_type=part.mime_type)
@@ -291,7 +307,7 @@ def _text_response(answer: types.GenerateContentResponse, model_name: str) -> LL
     finish = _finish_reason(answer)
     usage, sources = _usage(answer), tuple(_sources(answer))
     return LLMTextResponse(
-        parsed=_decoded(text),
+        parsed=decoded_json(text),
         text=text,
         sources=sources,
         block_reason=_block_reason(answer, finish, empty=not text),
@@ -304,10 +320,10 @@ def _text_response(answer: types.GenerateContentResponse, model_name: str) -> LL
     )
 
 
-def _image_response(answer: types.GenerateContentResponse, model_name: str) -> LLMImageResponse:
+def _image_response(answer: types.GenerateContentResponse, model_name: str, outputs: Outputs) -> LLMImageResponse:
     # Thinking models send drafts flagged as thoughts; they are not the answer.
     blobs = (part.inline_data for part in _parts(answer) if part.inline_data and not part.thought)
-    images = tuple(blob.data for blob in blobs if blob.data)
+    images = tuple(outputs.picture(blob.data) for blob in blobs if blob.data)
     finish, usage = _finish_reason(answer), _usage(answer, n_images=len(images))
     return LLMImageResponse(
         images=images,
@@ -324,15 +340,6 @@ def _parts(answer: types.GenerateContentResponse) -> Sequence[types.Part]:
     candidates = answer.candidates or []
     content = candidates[0].content if candidates else None
     return (content.parts or []) if content else []
-
-
-def _decoded(text: str) -> Any:
-    """Return the JSON of a text, fenced or not; ``None`` if it is none."""
-    fenced = _FENCE.fullmatch(text)
-    try:
-        return json.loads(fenced[1] if fenced else text)
-    except json.JSONDecodeError:
-        return None
 
 
 def _finish_reason(answer: types.GenerateContentResponse) -> str | None:

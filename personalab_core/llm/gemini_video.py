@@ -71,7 +71,14 @@ class VideoRequest:
     aspect_ratio: str
 
     @classmethod
-    def checked(cls, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str) -> VideoRequest:
+    def checked(
+        cls,
+        prompt: str | Sequence[Part],
+        resolution: str,
+        aspect_ratio: str,
+        model_name: str,
+        changes: Mapping[str, Any] | None = None,
+    ) -> VideoRequest:
         """Return the request.
 
         A picture whose role is ``input`` becomes the first frame, the others are references.
@@ -79,7 +86,7 @@ class VideoRequest:
         Raises:
             InvalidRequestError: The model does not make that shape or take so many pictures.
         """
-        row = model_row(VENDOR.provider, model_name, GeminiVideoModel)
+        row = model_row(VENDOR.provider, model_name, GeminiVideoModel, changes)
         text, pictures = split_parts(prompt, provider=VENDOR.provider)
         frames = [picture for picture in pictures if picture.role == "input"]
         references = tuple(picture for picture in pictures if picture.role != "input")

@@ -1,16 +1,24 @@
-"""What differs from model to model: input keys, shapes, routes. The rows are in ``data/providers/models.yml``."""
+"""What differs from model to model: input keys, shapes, routes. The rows are in ``data/providers/models.yml``.
+
+A configuration may name what is different, or not yet known, of the model it uses:
+``models.<modality>.row`` is laid over the row found (:func:`changes_of`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from personalab_core.config import data_path, read_yaml_mapping
 from personalab_core.errors import ConfigError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from personalab_core.config import Config
 
 
 class ModelRow(BaseModel):
@@ -19,6 +27,17 @@ class ModelRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     model: str
+
+
+_COUNTS = ("num_outputs", "num_images", "number_of_images", "n", "batch_size", "max_images")
+
+
+def _one_picture(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse inputs that ask for several pictures: one is measured per call, the others would be paid in vain."""
+    asked = next((name for name in _COUNTS if extra.get(name, 1) != 1), None)
+    if asked is not None:
+        raise ValueError(f"{asked} must be 1, because one picture is measured per call")
+    return extra
 
 
 class ReplicateModel(ModelRow):
@@ -31,7 +50,7 @@ class ReplicateModel(ModelRow):
         aspect_ratios: Values of ``aspect_ratio`` it takes; empty means any is passed on.
         pixels: The model takes ``width`` and ``height`` instead, in steps of 64.
         seed_input: Input key of the seed.
-        extra: Further inputs, sent with every request.
+        extra: Further inputs, sent with every request; none that asks for more than one picture.
     """
 
     reference_input: str | None = None
@@ -40,7 +59,7 @@ class ReplicateModel(ModelRow):
     aspect_ratios: tuple[str, ...] = ()
     pixels: bool = False
     seed_input: str | None = None
-    extra: Mapping[str, Any] = {}
+    extra: Annotated[Mapping[str, Any], AfterValidator(_one_picture)] = {}
 
 
 class RunwareModel(ModelRow):
@@ -81,6 +100,18 @@ class RunwayModel(ModelRow):
     picture_ratios: Mapping[str, Mapping[str, str]] = {}
 
 
+class GeminiImageModel(ModelRow):
+    """What one of Google's image models makes.
+
+    Attributes:
+        aspect_ratios: Shapes it makes.
+        max_references: Most reference pictures it takes.
+    """
+
+    aspect_ratios: tuple[str, ...]
+    max_references: int = 14
+
+
 class GeminiVideoModel(ModelRow):
     """How one of Google's video models is reached.
 
@@ -102,21 +133,65 @@ class GeminiVideoModel(ModelRow):
 Row = TypeVar("Row", bound=ModelRow)
 
 
-def model_row(provider: str, model_name: str, kind: type[Row]) -> Row:
-    """Return the first row of ``provider`` that fits ``model_name``.
+def model_row(
+    provider: str, model_name: str, kind: type[Row], changes: Mapping[str, Any] | None = None, *, table: str = ""
+) -> Row:
+    """Return the first row of ``provider`` that fits ``model_name``, with ``changes`` laid over it.
+
+    Args:
+        provider: Provider's name.
+        model_name: The model to ask.
+        kind: What its rows are.
+        changes: What the configuration says of the model (:func:`changes_of`).
+        table: Name of the table where it is not the provider's.
 
     Raises:
         InvalidRequestError: The table has no row for it.
     """
-    rows = _rows(provider, kind)
-    for row in rows:
-        if fnmatchcase(model_name, row.model):
-            return row
+    rows = _rows(table or provider, kind)
+    row = next((row for row in rows if fnmatchcase(model_name, row.model)), None)
+    try:
+        if changes:
+            known = row.model_dump() if row is not None else {}
+            return kind.model_validate({**known, **changes, "model": model_name})
+    except ValidationError as error:
+        missing = ", ".join(str(details["loc"][0]) for details in error.errors(include_url=False))
+        raise InvalidRequestError(
+            f"models.*.row says too little of the model {model_name[:60]!r}: {missing}", provider=provider
+        ) from None
+    if row is not None:
+        return row
     raise InvalidRequestError(
         f"the model {model_name[:60]!r} is not in data/providers/models.yml "
-        f"(known: {', '.join(row.model for row in rows)})",
+        f"(known: {', '.join(row.model for row in rows)}); describe it in models.*.row of the configuration",
         provider=provider,
     )
+
+
+def changes_of(config: Config, modality: str, kind: type[ModelRow]) -> Mapping[str, Any]:
+    """Return what ``models.<modality>.row`` of a configuration says, each entry checked by itself.
+
+    Raises:
+        ConfigError: An entry is unknown or of the wrong type; names the file and the key.
+    """
+    changes: Mapping[str, Any] = config.models[modality].row or {}
+    known = {name: info for name, info in kind.model_fields.items() if name != "model"}
+    for name, value in changes.items():
+        key = f"models.{modality}.row.{name}"
+        place = f"{config.origin(key)}: '{key}'"
+        if name not in known:
+            raise ConfigError(f"{place} is not known; known: {', '.join(known)}.")
+        try:
+            TypeAdapter(_annotated(known[name])).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]["msg"]
+            raise ConfigError(f"{place}: {problem}, got {value!r}.") from None
+    return changes
+
+
+def _annotated(info: FieldInfo) -> Any:
+    """Return a field's type together with its validators, which pydantic keeps apart."""
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
 
 
 def _rows(provider: str, kind: type[Row]) -> list[Row]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +88,13 @@ class Outputs:
             raise self._lost("what came is not a video that can be decoded")
         return data
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, *, headers: Mapping[str, str] | None = None) -> bytes:
         """Return the file behind ``url``.
+
+        Args:
+            url: Where it lies.
+            headers: Only for a file on the provider's own server: what shows the key. Redirects
+                are then not followed, since they could lead it elsewhere.
 
         Raises:
             ProviderServerError: The file host failed for now.
@@ -101,8 +106,8 @@ class Outputs:
         deadline = self.clock() + self.timeout_s
         with (
             self._transport_errors(),
-            httpx.Client(timeout=self.timeout_s, follow_redirects=True, verify=tls_context()) as client,
-            client.stream("GET", url) as answer,
+            httpx.Client(timeout=self.timeout_s, follow_redirects=not headers, verify=tls_context()) as client,
+            client.stream("GET", url, headers=headers) as answer,
         ):
             self._check_status(answer)
             data = bytearray()
@@ -110,7 +115,7 @@ class Outputs:
                 self._add(data, chunk, deadline)
             return bytes(data)
 
-    async def fetch_async(self, url: str) -> bytes:
+    async def fetch_async(self, url: str, *, headers: Mapping[str, str] | None = None) -> bytes:
         """:meth:`fetch` without blocking the event loop."""
         import httpx
 
@@ -118,8 +123,8 @@ class Outputs:
         deadline = self.clock() + self.timeout_s
         with self._transport_errors():
             async with (
-                httpx.AsyncClient(timeout=self.timeout_s, follow_redirects=True, verify=tls_context()) as client,
-                client.stream("GET", url) as answer,
+                httpx.AsyncClient(timeout=self.timeout_s, follow_redirects=not headers, verify=tls_context()) as client,
+                client.stream("GET", url, headers=headers) as answer,
             ):
                 self._check_status(answer)
                 data = bytearray()
@@ -141,7 +146,7 @@ class Outputs:
     def _check_status(self, answer: httpx.Response) -> None:
         if answer.status_code >= 500 or answer.status_code == 429:
             raise ProviderServerError("the file host failed", provider=self.provider, status_code=answer.status_code)
-        if answer.status_code >= 400:
+        if answer.status_code >= 300:
             raise self._lost("the file is gone", status_code=answer.status_code)
 
     @contextmanager

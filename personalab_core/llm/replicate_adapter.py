@@ -13,7 +13,7 @@ import asyncio
 import base64
 import binascii
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -63,6 +63,7 @@ class ReplicateAdapter(NoText, NoVideo):
         patience: How a prediction is waited for.
         outputs: How files are fetched.
         reference_input: Input key of reference pictures, for a model that the table does not know.
+        row: What else differs from the table of models.
     """
 
     provider = VENDOR.provider
@@ -76,6 +77,7 @@ class ReplicateAdapter(NoText, NoVideo):
         patience: Patience | None = None,
         outputs: Outputs | None = None,
         reference_input: str | None = None,
+        row: Mapping[str, Any] | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
@@ -83,6 +85,7 @@ class ReplicateAdapter(NoText, NoVideo):
         self._patience = patience or Patience(interval_s=1.0, timeout_s=600.0)
         self._outputs = outputs or Outputs(VENDOR.provider)
         self._reference_input = reference_input
+        self._row = row
         self._seed: int | None = None
 
     def __repr__(self) -> str:
@@ -167,7 +170,7 @@ class ReplicateAdapter(NoText, NoVideo):
         return Client(api_token=key, base_url=self._base_url, transport=transport), transport
 
     def _request(self, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> dict[str, Any]:
-        row = model_row(VENDOR.provider, model_name, ReplicateModel)
+        row = model_row(VENDOR.provider, model_name, ReplicateModel, self._row)
         text, pictures = split_parts(parts, provider=VENDOR.provider)
         inputs = {"prompt": text, **row.extra, **_shape(row, aspect_ratio), **self._references(row, pictures)}
         if self._seed is not None and row.seed_input:

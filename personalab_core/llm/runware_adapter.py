@@ -13,7 +13,7 @@ import base64
 import binascii
 import copy
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from personalab_core.errors import InvalidRequestError, LLMError, MissingDependencyError, OutputLostError
@@ -68,6 +68,7 @@ class RunwareAdapter(NoText, NoVideo):
         timeout_s: Time limit of one call in seconds.
         outputs: How files are checked.
         reference_input: Where reference pictures go, for a model that differs from the table.
+        row: What else differs from the table of models.
     """
 
     provider = VENDOR.provider
@@ -80,12 +81,14 @@ class RunwareAdapter(NoText, NoVideo):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         outputs: Outputs | None = None,
         reference_input: str | None = None,
+        row: Mapping[str, Any] | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._outputs = outputs or Outputs(VENDOR.provider)
         self._reference_input = reference_input
+        self._row = row
         self._seed: int | None = None
 
     def __repr__(self) -> str:
@@ -143,7 +146,7 @@ class RunwareAdapter(NoText, NoVideo):
                 raise
 
     def _task(self, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> dict[str, Any]:
-        row = model_row(VENDOR.provider, model_name, RunwareModel)
+        row = model_row(VENDOR.provider, model_name, RunwareModel, self._row)
         text, pictures = split_parts(parts, provider=VENDOR.provider)
         width, height = _size(row, aspect_ratio)
         task: dict[str, Any] = {

@@ -70,6 +70,7 @@ class RunwayAdapter(NoText, NoImages):
         timeout_s: Time limit of one request in seconds, for connecting and for each silence.
         patience: How a task is waited for.
         outputs: How files are fetched.
+        row: What differs from the table of models.
     """
 
     provider = VENDOR.provider
@@ -82,12 +83,14 @@ class RunwayAdapter(NoText, NoImages):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience: Patience | None = None,
         outputs: Outputs | None = None,
+        row: Mapping[str, Any] | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._timeout_s = timeout_s
         self._patience = patience or Patience(interval_s=5.0, timeout_s=1200.0)
         self._outputs = outputs or Outputs(VENDOR.provider)
+        self._row = row
         self._seed: int | None = None
 
     def __repr__(self) -> str:
@@ -185,7 +188,7 @@ class RunwayAdapter(NoText, NoImages):
         self, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str
     ) -> tuple[str, dict[str, Any]]:
         """Return the SDK's resource and its arguments."""
-        row = model_row(VENDOR.provider, model_name, RunwayModel)
+        row = model_row(VENDOR.provider, model_name, RunwayModel, self._row)
         text, pictures = split_parts(prompt, provider=VENDOR.provider)
         _check_pictures(row, pictures)
         ratios = row.picture_ratios if pictures else row.text_ratios

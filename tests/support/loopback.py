@@ -25,7 +25,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """One request that arrived."""
+    """One request that arrived; ``body`` is decoded if it was JSON, else bytes."""
 
     method: str
     path: str
@@ -69,7 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
         server: Any = self.server
         data = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        call = Call(self.command, self.path, headers, json.loads(data) if data else None)
+        is_json = "json" in headers.get("content-type", "json")
+        call = Call(self.command, self.path, headers, json.loads(data) if data and is_json else data or None)
         self._answer(server.loopback.take(call))
 
     def do_GET(self) -> None:

@@ -22,7 +22,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
 
 
 def test_every_built_in_vendor_can_be_asked() -> None:
-    assert set(QUESTIONS) == set(_REGISTRY) - {"simulated", "openai_compatible"}
+    assert set(QUESTIONS) == set(_REGISTRY) - {"simulated"}
 
 
 @pytest.mark.parametrize(
