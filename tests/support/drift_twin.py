@@ -169,27 +169,32 @@ def _direction(
 ) -> Floats:
     t = np.arange(len(seen))
     framing = np.array([s.framing for s in seen])
+    one_hot = (framing[:, None] == np.array(["head", "half", "full"])[None]).astype(float)
     base = (t < N0) & (z > -3.5)
-    common = faces[base].mean(axis=0)
-    centroid = np.tile(common, (len(seen), 1))
-    for f in set(framing):
-        own = base & (framing == f)
-        if own.any():
-            centroid[framing == f] = common + own.sum() / (own.sum() + 8) * (faces[own].mean(axis=0) - common)
-    r = faces - centroid
-    power = (r[base] ** 2).sum() / base.sum()
-    products = [(r[base][k:] * r[base][:-k]).sum() / (base.sum() * power) for k in range(1, 13)]
-    total = sum((p + 1 / base.sum()) * 0.95**k for k, p in enumerate(products, 1))
-    factor = np.sqrt(1 + 2 * max(0.0, (base.sum() * total + 6.0) / (base.sum() + 40)))
     used = after & (z > -3.5)
-    sums = np.cumsum(r * (base | used)[:, None], axis=0)
-    counts = np.cumsum(base | used)
-    shift = _ewma(r[used], 0.05)
+    mean, _ = _centroids(one_hot * base[:, None], faces)
+    r = (faces - one_hot @ mean)[base]
+    counts = one_hot[base].sum(axis=0)
+    power = (r**2).sum() / (len(r) - (counts / (counts + 8)).sum())
+    total = sum(((r[k:] * r[:-k]).sum() / (len(r) * power) + 1 / len(r)) * 0.95**k for k in range(1, 13))
+    factor = np.sqrt(1 + 2 * max(0.0, (len(r) * total + 6.0) / (len(r) + 40)))
+    average, weights = _ewma(faces[used], 0.05), _ewma(one_hot[used], 0.05)
     n_used = np.cumsum(used)
+    fits = {n: _centroids(one_hot[:n] * (base | used)[:n, None], faces[:n]) for n in np.unique(n_fit)}
     out = np.zeros(len(seen))
     for i in t[(t >= N0) & (n_used >= 20)]:
-        k, n = n_used[i], n_fit[i]
-        off = shift[k - 1] - sums[n - 1] / counts[n - 1]
-        variance = power * (0.05 / 1.95 * (1 - 0.95 ** (2 * k)) + 1 / n)
-        out[i] = np.linalg.norm(off) / np.sqrt(variance) / factor
+        k, (c, cov) = n_used[i], fits[n_fit[i]]
+        w = weights[k - 1]
+        variance = 0.05 / 1.95 * (1 - 0.95 ** (2 * k)) + w @ cov @ w
+        out[i] = np.linalg.norm(average[k - 1] - w @ c) / np.sqrt(power * variance) / factor
     return out
+
+
+def _centroids(one_hot: Floats, faces: Floats) -> tuple[Floats, Floats]:
+    """Shrunk means by framing, as one linear map of the framings' sums, and their covariance from it."""
+    counts = one_hot.sum(axis=0)
+    trust = np.diag(counts / (counts + 8))
+    pool = np.tile(counts / counts.sum(), (3, 1))
+    maps = (trust + (np.eye(3) - trust) @ pool) @ np.diag(1 / np.maximum(counts, 1))
+    shrunk = np.diag((8 / (counts + 8)) ** 2 / 8)
+    return maps @ (one_hot.T @ faces), maps @ np.diag(counts) @ maps.T + shrunk

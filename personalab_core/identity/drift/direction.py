@@ -28,7 +28,7 @@ MIN_UPDATES = 20
 KEPT = 150
 """Residuals kept to look for the moment of a change."""
 
-_FRAMINGS: tuple[FrameSize, ...] = ("head", "half", "full")
+_PLACES: dict[FrameSize, int] = {"head": 0, "half": 1, "full": 2}
 
 
 def _packed(rows: NDArray[Any]) -> dict[str, Any]:
@@ -58,34 +58,71 @@ SmallRows = Annotated[NDArray[Any], PlainValidator(_unpacked_small), PlainSerial
 
 
 @dataclass(slots=True)
+class Faces:
+    """Sum and number of the embeddings of a baseline, by framing: rows head, half, full."""
+
+    sums: Rows
+    counts: list[int]
+
+    def add(self, embedding: Rows, framing: int) -> None:
+        """Take in one more."""
+        self.sums[framing] += embedding
+        self.counts[framing] += 1
+
+    def copy(self) -> Faces:
+        """Return the same, to stay as it is."""
+        return Faces(self.sums.copy(), list(self.counts))
+
+    def centroids(self) -> Rows:
+        """Return (3, dim): the mean of each framing, shrunk to that of all."""
+        counts = np.array(self.counts, dtype=np.float64)[:, None]
+        common = self.sums.sum(axis=0) / counts.sum()
+        return common + self.sums / (counts + FRAMING_WEIGHT) - counts / (counts + FRAMING_WEIGHT) * common
+
+    def uncertainty(self, weights: Sequence[float]) -> float:
+        """Return the variance of a weighted mean of the centroids, in units of one embedding's.
+
+        Args:
+            weights: Of the framings.
+        """
+        n = sum(self.counts)
+        untrusted = [w * FRAMING_WEIGHT / (c + FRAMING_WEIGHT) for w, c in zip(weights, self.counts, strict=True)]
+        common = sum(untrusted) / n
+        pairs = zip(weights, self.counts, untrusted, strict=True)
+        # Of each framing's own mean, and of what shrinking it to the common one may have got wrong.
+        sampling = sum((w / (c + FRAMING_WEIGHT) + common) ** 2 * c for w, c, _ in pairs)
+        return sampling + sum(u**2 for u in untrusted) / FRAMING_WEIGHT
+
+
+@dataclass(slots=True)
 class DirectionChart:
-    """Exponentially weighted mean of framing-adjusted embeddings, less the baseline's own, in units of chance.
+    """Exponentially weighted mean of the embeddings against the baseline's centroids, in units of chance.
 
     Attributes:
-        centroids: (dim,) by framing: the baseline's mean, shrunk to that of all framings.
         power: Mean squared length of a baseline residual.
         factor: Widening for embeddings of one batch being alike.
-        shift: (dim,) weighted mean of the residuals since the baseline.
-        base: (dim,) mean residual of the growing baseline.
-        total: (dim,) sum of the residuals while the baseline grows.
-        n_total: How many ``total`` is of.
+        faces: The baseline in force.
+        centroids: (3, dim) of it.
+        mean: (dim,) weighted mean of the embeddings since the first baseline.
+        weights: Of the framings in that mean.
+        growing: The baseline to come.
         recent: (:data:`KEPT`, dim) the newest residuals, in a ring.
         recent_at: Their record numbers, in the same ring.
-        k: Embeddings since the baseline.
-        snapshots: ``total`` and ``n_total`` after every tenth record, for the baseline that follows behind.
+        k: Embeddings since the first baseline.
+        snapshots: ``growing`` after every tenth record, for the baseline that follows behind.
     """
 
-    centroids: dict[FrameSize, Rows]
     power: float
     factor: float
-    shift: Rows
-    base: Rows
-    total: Rows
-    n_total: int
+    faces: Faces
+    centroids: Rows
+    mean: Rows
+    weights: list[float]
+    growing: Faces
     recent: SmallRows
     recent_at: list[int] = field(default_factory=list)
     k: int = 0
-    snapshots: dict[int, tuple[Rows, int]] = field(default_factory=dict)
+    snapshots: dict[int, Faces] = field(default_factory=dict)
 
     @classmethod
     def of(cls, embeddings: Rows, framings: Sequence[FrameSize]) -> DirectionChart:
@@ -95,57 +132,57 @@ class DirectionChart:
             embeddings: (n, dim) of the baseline records that did not fail, in order.
             framings: Of the same records.
         """
-        rows = np.asarray(embeddings, dtype=np.float64)
-        common = rows.mean(axis=0)
-        centroids: dict[FrameSize, Rows] = {}
-        for framing in _FRAMINGS:
-            own = rows[[f == framing for f in framings]]
-            trust = len(own) / (len(own) + FRAMING_WEIGHT)
-            centroids[framing] = common + trust * (own.mean(axis=0) - common) if len(own) else common
-        residuals = rows - np.stack([centroids[f] for f in framings])
-        power = max(float((residuals**2).sum() / len(rows)), 1e-12)
-        total = residuals.sum(axis=0)
+        rows, dim = np.asarray(embeddings, dtype=np.float64), embeddings.shape[1]
+        faces = Faces(np.zeros((3, dim)), [0, 0, 0])
+        for row, framing in zip(rows, framings, strict=True):
+            faces.add(row, _PLACES[framing])
+        centroids = faces.centroids()
+        residuals = rows - centroids[[_PLACES[framing] for framing in framings]]
+        # Each framing's own mean has taken away a part of what the residuals scatter.
+        fitted = sum(count / (count + FRAMING_WEIGHT) for count in faces.counts)
+        power = max(float((residuals**2).sum() / (len(rows) - fitted)), 1e-12)
         return cls(
-            centroids=centroids,
             power=power,
             factor=_batch_factor(residuals, power),
-            shift=np.zeros_like(total),
-            base=total / len(rows),
-            total=total,
-            n_total=len(rows),
-            recent=np.zeros((KEPT, rows.shape[1]), dtype=np.float32),
+            faces=faces,
+            centroids=centroids,
+            mean=np.zeros(dim),
+            weights=[0.0, 0.0, 0.0],
+            growing=faces.copy(),
+            recent=np.zeros((KEPT, dim), dtype=np.float32),
             recent_at=[-1] * KEPT,
         )
 
     def update(self, embedding: Rows, framing: FrameSize, at: int, *, growing: bool) -> None:
         """Take in the embedding of record number ``at``; ``growing`` while it may become baseline."""
-        residual = np.subtract(embedding, self.centroids[framing], dtype=np.float64)
-        self.shift *= 1 - DIRECTION_LAMBDA
-        self.shift += DIRECTION_LAMBDA * residual
-        self.recent[self.k % KEPT] = residual
+        place = _PLACES[framing]
+        self.mean *= 1 - DIRECTION_LAMBDA
+        self.mean += DIRECTION_LAMBDA * embedding
+        self.weights = [w * (1 - DIRECTION_LAMBDA) for w in self.weights]
+        self.weights[place] += DIRECTION_LAMBDA
+        self.recent[self.k % KEPT] = embedding - self.centroids[place]
         self.recent_at[self.k % KEPT] = at
         self.k += 1
         if growing:
-            self.total += residual
-            self.n_total += 1
+            self.growing.add(embedding, place)
 
     def remember(self, n_records: int) -> None:
-        """Note the sum after so many records, for when the baseline has grown that far."""
-        self.snapshots[n_records] = (self.total.copy(), self.n_total)
+        """Note the baseline to come after so many records."""
+        self.snapshots[n_records] = self.growing.copy()
 
     def grow(self, n_baseline: int) -> None:
         """Let the first ``n_baseline`` records, which were remembered, be the baseline."""
-        total, n = self.snapshots[n_baseline]
-        self.base = total / n
+        self.faces = self.snapshots[n_baseline]
+        self.centroids = self.faces.centroids()
         self.snapshots = {at: noted for at, noted in self.snapshots.items() if at > n_baseline}
 
-    def statistic(self, n_baseline: int) -> float:
+    def statistic(self) -> float:
         """Return the length of the averaged shift, in units of what chance gives; 0 while it is too early."""
         if self.k < MIN_UPDATES:
             return 0.0
-        off = self.shift - self.base
-        variance = self.power * (ewma_variance(DIRECTION_LAMBDA, self.k) + 1 / n_baseline)
-        return math.sqrt(float(off @ off) / variance) / self.factor
+        off = self.mean - np.dot(self.weights, self.centroids)
+        variance = ewma_variance(DIRECTION_LAMBDA, self.k) + self.faces.uncertainty(self.weights)
+        return math.sqrt(float(off @ off) / (self.power * variance)) / self.factor
 
     def history(self) -> tuple[list[int], Rows]:
         """Return record numbers and (n, dim) residuals of the newest embeddings, oldest first."""

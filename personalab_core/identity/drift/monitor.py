@@ -272,7 +272,7 @@ class DriftMonitor:
             charts.spread.update(number, deviation, top=self._limits.spread * OVERFILL)
 
     def _read(self, number: int, z: float, charts: Charts, *, judged: bool) -> Reading:
-        direction = charts.direction.statistic(charts.fit.n) if charts.direction else 0.0
+        direction = charts.direction.statistic() if charts.direction else 0.0
         values = (charts.level.statistic, charts.failures.value, charts.spread.value, direction)
         return Reading(number, z, judged, *values, raised=self._compare(number, values))
 
