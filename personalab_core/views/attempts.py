@@ -116,7 +116,7 @@ def build_attempts_view(
     matching = filtered(pool, wanted)
     n_pages = max(1, -(-len(matching) // PAGE_SIZE))
     page = min(max(1, wanted.page), n_pages)
-    shown = matching.sorted_by("at DESC, id DESC")[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = matching.sorted_by("at", "id").newest_first(PAGE_SIZE, skip=(page - 1) * PAGE_SIZE)
     answer, detail = _sentences(pool, matching, chosen)
     several = len(chosen) > 1
     return AttemptsView(

@@ -25,7 +25,7 @@ class DriftPoint:
     attempt_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PersonaHistory:
     """A persona and its records, oldest first. ``problems`` are lines that could not be read."""
 
@@ -82,7 +82,7 @@ class PersonaHistory:
 
     def asset_of(self, attempt: AttemptRecord) -> tuple[int, Asset]:
         """Return the asset an attempt belongs to, with its place among the persona's assets from 1."""
-        rows = self.attempts.of_asset(attempt.asset_id).sorted_by("attempt, line")
+        rows = self.attempts.of_asset(attempt.asset_id).sorted_by("attempt", "line")
         return self.attempts.asset_number(self.id, attempt.asset_id), Asset(attempt.asset_id, tuple(rows))
 
     def last_outcomes(self, n: int) -> list[AssetOutcome]:

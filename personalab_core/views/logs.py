@@ -66,7 +66,12 @@ class Log(Sequence[R], Generic[R]):
     def __getitem__(self, at: int | slice) -> R | tuple[R, ...]:
         if isinstance(at, slice):
             first, last, step = at.indices(self._n)
-            return tuple(self._part(first, max(0, last - first))[::step]) if step > 0 else tuple(self)[at]
+            if step != 1:
+                return tuple(self)[at]
+            # The end is found from the end: skipping many rows costs as much as counting them.
+            return (
+                self.newest(last - first) if last == self._n and first > 0 else tuple(self._part(first, last - first))
+            )
         if not -self._n <= at < self._n:
             raise IndexError(at)
         found = self._part(at % self._n, 1)
@@ -93,19 +98,28 @@ class Log(Sequence[R], Generic[R]):
 
     def newest(self, n: int, condition: str = "1") -> tuple[R, ...]:
         """Return the last ``n`` records that meet a condition on the columns, oldest first."""
-        rows = self._ask("persona, start, length", f"AND {condition} ORDER BY {self.order} DESC LIMIT {n:d}")
+        rows = self._ask("persona, start, length", f"AND {condition} ORDER BY {self._backwards} LIMIT {max(0, n):d}")
         return tuple(self._records(reversed(rows)))
+
+    @property
+    def _backwards(self) -> str:
+        return ", ".join(f"{column} DESC" for column in self.order.split(", "))
 
     def narrowed(self, condition: str, *arguments: Any) -> Log[R]:
         """Return those that meet one more condition on the columns."""
         return replace(self, where=f"{self.where} AND {condition}", arguments=(*self.arguments, *arguments))
 
-    def sorted_by(self, order: str) -> Log[R]:
-        """Return the same records in another order."""
-        return replace(self, order=order)
+    def sorted_by(self, *columns: str) -> Log[R]:
+        """Return the same records in the order of some columns."""
+        return replace(self, order=", ".join(columns))
+
+    def newest_first(self, n: int, *, skip: int = 0) -> tuple[R, ...]:
+        """Return ``n`` records from the end backwards, after leaving some out."""
+        rows = self._ask("persona, start, length", f"ORDER BY {self._backwards} LIMIT {n:d} OFFSET {skip:d}")
+        return tuple(self._records(rows))
 
     def _part(self, first: int, n: int) -> list[R]:
-        rows = self._ask("persona, start, length", f"ORDER BY {self.order} LIMIT {n:d} OFFSET {first:d}")
+        rows = self._ask("persona, start, length", f"ORDER BY {self.order} LIMIT {max(0, n):d} OFFSET {first:d}")
         return list(self._records(rows))
 
     def _records(self, rows: Iterable[tuple[str, int, int]]) -> Iterator[R]:
@@ -192,13 +206,13 @@ class AttemptLog(Log[AttemptRecord]):
     @cached_property
     def thresholds(self) -> tuple[float, float | None] | None:
         """Accept and retry threshold of the last attempt that had any, or ``None``."""
-        rows = self._ask("accept, retry", f"AND accept IS NOT NULL ORDER BY {self.order} DESC LIMIT 1")
+        rows = self._ask("accept, retry", f"AND accept IS NOT NULL ORDER BY {self._backwards} LIMIT 1")
         return rows[0] if rows else None
 
     @cached_property
     def last_score(self) -> float | None:
         """Composite score of the last attempt that has one, or ``None``."""
-        rows = self._ask("composite", f"AND composite IS NOT NULL ORDER BY {self.order} DESC LIMIT 1")
+        rows = self._ask("composite", f"AND composite IS NOT NULL ORDER BY {self._backwards} LIMIT 1")
         return rows[0][0] if rows else None
 
     @cached_property
@@ -240,13 +254,13 @@ class DriftLog(Log[DriftRecord]):
 
     def last_scores(self, n: int) -> list[float]:
         """Return the composite scores of the last ``n``, oldest first."""
-        rows = self._ask("composite", f"ORDER BY {self.order} DESC LIMIT {n:d}")
+        rows = self._ask("composite", f"ORDER BY {self._backwards} LIMIT {n:d}")
         return [score for (score,) in reversed(rows)]
 
     def against(self, anchor: str | None) -> DriftLog:
         """Return those measured against an anchor, or all if none is given, by the instrument used last."""
         log = self if anchor is None else self.narrowed("(anchor IS NULL OR anchor=?)", anchor)
-        last = log._ask("evaluator, pack_hash", f"ORDER BY {self.order} DESC LIMIT 1")
+        last = log._ask("evaluator, pack_hash", f"ORDER BY {self._backwards} LIMIT 1")
         return log.narrowed("evaluator=? AND pack_hash=?", *last[0]) if last else log
 
 
