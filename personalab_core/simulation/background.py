@@ -28,9 +28,16 @@ class _Plate:
         for c in range(3):
             self.image[..., c] = np.interp(self.y, at, [s[1][c] for s in stops])
 
-    def mix(self, mask: FloatArray, colour: tuple[float, float, float] | FloatArray, strength: float = 1.0) -> None:
-        """Blend a colour in by a mask (h, w)."""
-        self.image += (np.asarray(colour, F32) - self.image) * (mask * F32(strength))[..., None]
+    def mix(
+        self,
+        mask: FloatArray,
+        colour: tuple[float, float, float] | FloatArray,
+        strength: float = 1.0,
+        window: tuple[slice, slice] = (slice(None), slice(None)),
+    ) -> None:
+        """Blend a colour in by the mask of a window (rows, columns) of the plate."""
+        part = self.image[window]
+        part += (np.asarray(colour, F32) - part) * (mask * F32(strength))[..., None]
 
     def box(
         self,
@@ -42,14 +49,24 @@ class _Plate:
         strength: float = 1.0,
     ) -> None:
         """A rectangle in unit coordinates."""
-        self.mix(((self.x > x0) & (self.x < x1) & (self.y > y0) & (self.y < y1)).astype(F32), colour, strength)
+        rows, columns = self._between(y0, y1, _H), self._between(x0, x1, _W)
+        x, y = self.x[rows, columns], self.y[rows, columns]
+        self.mix(((x > x0) & (x < x1) & (y > y0) & (y < y1)).astype(F32), colour, strength, (rows, columns))
 
     def disc(
         self, x: float, y: float, r: float, colour: tuple[float, float, float] | FloatArray, strength: float
     ) -> None:
         """A bokeh disc, slightly brighter at its rim."""
-        d = np.hypot(self.x - F32(x), (self.y - F32(y)) * F32(_H / _W)) / F32(r)
-        self.mix(smoothstep(1.12, 0.9, d) * (F32(0.75) + F32(0.25) * np.clip(d, 0, 1)), colour, strength)
+        across, down = 1.12 * r, 1.12 * r * _W / _H
+        window = self._between(y - down, y + down, _H), self._between(x - across, x + across, _W)
+        d = np.hypot(self.x[window] - F32(x), (self.y[window] - F32(y)) * F32(_H / _W)) / F32(r)
+        mask = smoothstep(1.12, 0.9, d) * (F32(0.75) + F32(0.25) * np.clip(d, 0, 1))
+        self.mix(mask, colour, strength, window)
+
+    @staticmethod
+    def _between(low: float, high: float, length: int) -> slice:
+        """Rows or columns that may lie between two unit coordinates, with one to spare at each end."""
+        return slice(max(0, int(low * length) - 1), max(0, int(high * length) + 2))
 
     def blur(self, sigma: float) -> None:
         """Defocus."""

@@ -56,9 +56,10 @@ _LENGTHS: tuple[tuple[str, float], ...] = (
     (r"bald|shaved|shaven", -1.0),
     (r"buzz\w*|crew.?cut|cropped", -0.82),
     (r"very short|pixie", -0.6),
-    (r"shoulder\w*|medium|mid.?length|bob", 0.2),
-    (r"chin.length", 0.1),
     (r"very long|waist\w*", 0.95),
+    (r"(past|below|beyond|over|longer than) (the |her |his |their )?shoulders?|(mid.?|upper )?back.length", 0.65),
+    (r"chin.length", 0.1),
+    (r"shoulder\w*|medium|mid.?length|bob", 0.2),
     (r"short", -0.4),
     (r"long", 0.65),
 )

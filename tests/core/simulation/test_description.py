@@ -80,3 +80,20 @@ def test_beard_and_its_absence() -> None:
     assert style_from_description({"face": "full beard"}, man, 2).stubble == 1.0
     assert style_from_description({"face": "clean-shaven"}, man, 2).stubble == -1.0
     assert style_from_description({"face": "clean-shaven"}, man, 2).length != -1.0, "shaven speaks of the chin"
+
+
+@pytest.mark.parametrize(
+    ("words", "length"),
+    [
+        ("long, past the shoulders", 0.65),
+        ("falls below her shoulders", 0.65),
+        ("very long, well past the shoulders", 0.95),
+        ("shoulder-length", 0.2),
+        ("just above the shoulders", 0.2),
+        ("chin-length bob", 0.1),
+        ("short", -0.4),
+    ],
+)
+def test_hair_length_is_read_as_meant(words: str, length: float) -> None:
+    described: dict[str, Any] = {"hair": {"length": words}}
+    assert style_from_description(described, sample_identity(3), 3).length == length
