@@ -9,7 +9,19 @@ import typer
 from typer.core import TyperGroup
 
 from personalab_core import __version__
-from personalab_core.cli import anchors, costs, doctor, evaluate, generate, jobs, personas, records, serve, settings
+from personalab_core.cli import (
+    anchors,
+    costs,
+    doctor,
+    evaluate,
+    export,
+    generate,
+    jobs,
+    personas,
+    records,
+    serve,
+    settings,
+)
 from personalab_core.cli.context import BAD_INPUT, NOT_ACCEPTED, Chosen, note
 from personalab_core.errors import LLMError, PersonalabError
 
@@ -59,6 +71,8 @@ app.command("drift")(records.drift)
 app.add_typer(records.app, name="log")
 app.command("costs")(costs.costs)
 app.add_typer(jobs.app, name="jobs")
+app.command("export")(export.export)
+app.add_typer(export.app, name="provenance")
 app.command("doctor")(doctor.doctor)
 app.add_typer(settings.app, name="config")
 

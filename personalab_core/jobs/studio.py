@@ -18,9 +18,10 @@ from personalab_core.identity import DriftTracker, FaceRuntime, IdentityEvaluato
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.llm import LLMClient, create_client
 from personalab_core.observability import GenerationMetricsLogger
-from personalab_core.orchestration import GenerationOrchestrator, OnEvent
+from personalab_core.orchestration import GenerationOrchestrator, OnEvent, RegistryWriter
 from personalab_core.orchestration.workbench import utc_now
 from personalab_core.prompts import AssetScenarios, load_asset_scenarios, load_patch_catalogue
+from personalab_core.publishing import Exporter, marking_for
 from personalab_core.schemas import GenerationContext
 
 
@@ -146,4 +147,19 @@ class Studio:
             patches=load_patch_catalogue(self.config),
             clock=self.clock,
             on_event=self._on_event,
+        )
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """Takes accepted assets out of the workspace, marked as the configuration says."""
+        marking = marking_for(self.config.publishing, self.config.paths.output)
+        return Exporter(
+            output_dir=self.config.paths.output,
+            references_root=self.config.paths.references,
+            accepted=RegistryWriter(self.config.paths.output).read,
+            marker=marking.marker,
+            marker_note=marking.note,
+            evaluator=self.evaluator,
+            disclosure_text=self.config.publishing.disclosure,
+            clock=self.clock,
         )

@@ -1,0 +1,23 @@
+"""What leaves the workspace: cropped for a channel, finished, marked as AI-generated, recorded."""
+
+from personalab_core.publishing.channels import Channel, chosen_channel, load_channels
+from personalab_core.publishing.exporting import Export, Exporter, ExportOrder
+from personalab_core.publishing.finishing import Finish, finish_picture
+from personalab_core.publishing.marking import Marker, MarkError, read_mark
+from personalab_core.publishing.policy import Marking, marking_for
+
+__all__ = [
+    "Channel",
+    "Export",
+    "ExportOrder",
+    "Exporter",
+    "Finish",
+    "MarkError",
+    "Marker",
+    "Marking",
+    "chosen_channel",
+    "finish_picture",
+    "load_channels",
+    "marking_for",
+    "read_mark",
+]

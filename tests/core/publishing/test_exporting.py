@@ -1,0 +1,212 @@
+"""Accepted assets leave marked, measured again and listed; what must not leave stays, with a sentence."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from personalab_core.errors import InputError
+from personalab_core.identity.images import content_hash
+from personalab_core.observability import GenerationMetricsLogger
+from personalab_core.publishing import Channel, Export, Exporter, ExportOrder, Finish, Marker, read_mark
+from personalab_core.schemas import AttemptRecord, FaceSummary, RegistryRecord
+from personalab_core.schemas.publishing import DigitalSource
+from personalab_core.schemas.video import VideoAttempt
+from personalab_core.tools import RealismFilter, RealismPreset
+from tests.support.clips import clip, level_frame
+from tests.support.loop_fakes import FAKE_INFO, FakeEvaluator, candidate
+from tests.support.records import make_attempt
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+XMP_ONLY = Marker(credentials=None)
+SQUARE = Channel(width_px=128, height_px=128, format="jpeg")
+
+
+class Workspace:
+    """Two accepted pictures of mara (faces to the left), nothing else."""
+
+    def __init__(self, root: Path) -> None:
+        self.output, self.references = root / "output", root / "references"
+        anchor = self.references / "mara" / "anchors" / "anchor.png"
+        anchor.parent.mkdir(parents=True)
+        anchor.write_bytes(b"anchor")
+        self.registered: list[RegistryRecord] = []
+        self.log = GenerationMetricsLogger(self.output)
+        for name in ("one", "two"):
+            self.add(name)
+
+    def add(self, name: str) -> AttemptRecord:
+        path = self.output / "mara" / "images" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.full((160, 320, 3), 90, np.uint8)
+        pixels[40:100, 20:80] = 200
+        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        face = FaceSummary(box=(20, 40, 80, 100), size_fraction=0.2, frame_size="half")
+        return self._accept(
+            name,
+            image_path=path.relative_to(self.output).as_posix(),
+            image_sha256=content_hash(path.read_bytes()),
+            measurement=candidate(0.8).model_copy(update={"face": face}),
+        )
+
+    def add_video(self, name: str) -> AttemptRecord:
+        path = self.output / "mara" / "videos" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clip([level_frame(90)] * 4))
+        video = VideoAttempt(
+            video_path=path.relative_to(self.output).as_posix(),
+            video_sha256=content_hash(path.read_bytes()),
+            width_px=160,
+            height_px=200,
+        )
+        return self._accept(name, asset_type="video", video=video)
+
+    def _accept(self, name: str, **changes: object) -> AttemptRecord:
+        record = self.log.log(
+            make_attempt(
+                persona="mara",
+                asset_id=name,
+                attempt_id=f"{name}-1",
+                evaluator=FAKE_INFO,
+                anchor_path="mara/anchors/anchor.png",
+                anchor_sha256=content_hash(b"anchor"),
+                **changes,
+            )
+        )
+        self.registered.append(
+            RegistryRecord(
+                timestamp=NOW,
+                persona="mara",
+                asset_id=name,
+                attempt_id=f"{name}-1",
+                image_path="x",
+                image_sha256="y",
+                composite_score=0.8,
+                attempts=1,
+                simulated=True,
+            )
+        )
+        return record
+
+    def exporter(self, *, marker: Marker | None = XMP_ONLY, scores: Sequence[float] = (0.75,)) -> Exporter:
+        return Exporter(
+            output_dir=self.output,
+            references_root=self.references,
+            accepted=lambda _persona: self.registered,
+            marker=marker,
+            marker_note="as the test says",
+            evaluator=FakeEvaluator(scores),
+            disclosure_text="Made with AI.",
+            clock=lambda: NOW,
+        )
+
+    def export(self, **changes: object) -> Export:
+        order = ExportOrder("mara", "square", SQUARE, **changes)  # type: ignore[arg-type]
+        return self.exporter().export(order)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+def test_files_are_cropped_to_the_channel_with_the_face_and_marked(workspace: Workspace) -> None:
+    exported = workspace.export()
+    assert [record.file_name for record in exported.records] == ["one.jpg", "two.jpg"]
+    first = exported.records[0]
+    assert (first.width_px, first.height_px, first.crop) == (128, 128, (0, 0, 160, 160))
+    assert first.edits == ("crop", "resize 128x128")
+    assert (first.marked, first.digital_source, first.upstream_manifest) == (True, DigitalSource.TRAINED, "none")
+    found = read_mark(exported.folder / "one.jpg")
+    assert found.disclosure is not None
+    assert found.disclosure.parent_sha256 == first.source_sha256
+    assert content_hash((exported.folder / "one.jpg").read_bytes()) == first.file_sha256
+
+
+def test_the_mark_names_the_record_in_the_chain(workspace: Workspace) -> None:
+    exported = workspace.export(asset_ids=("two",))
+    found = read_mark(exported.folder / "two.jpg")
+    [record] = [record for record in workspace.log.read_log("mara") if record.asset_id == "two"]
+    assert found.disclosure is not None
+    assert found.disclosure.record_hash == record.record_hash
+
+
+def test_identity_is_measured_again_and_the_loss_is_kept(workspace: Workspace) -> None:
+    identity = workspace.export().records[0].identity
+    assert identity is not None
+    assert (identity.composite_before, identity.composite_after) == (0.62, 0.75)
+    assert identity.similarity_loss == pytest.approx(0.55 - 0.75)
+
+
+def test_another_anchor_is_not_compared_with(workspace: Workspace) -> None:
+    (workspace.references / "mara" / "anchors" / "anchor.png").write_bytes(b"a new anchor")
+    identity = workspace.export().records[0].identity
+    assert identity is not None
+    assert (identity.status, identity.composite_after) == ("not_measured", None)
+
+
+def test_the_archive_holds_files_and_a_manifest_with_captions(workspace: Workspace) -> None:
+    exported = workspace.export(captions={"one": "=HYPERLINK(1)"}, caption="Sunday")
+    with zipfile.ZipFile(exported.archive) as packed:
+        names = {Path(name).name for name in packed.namelist()}
+        text = packed.read(f"{exported.export_id}/manifest.csv").decode("utf-8-sig")
+    assert names == {"one.jpg", "two.jpg", "manifest.csv"}
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["caption"] for row in rows] == ["'=HYPERLINK(1)", "Sunday"]  # no spreadsheet runs it
+    assert rows[0]["disclosure"] == "Made with AI."
+    assert rows[0]["digital_source_type"].endswith("trainedAlgorithmicMedia")
+
+
+def test_every_export_is_recorded_in_a_chain(workspace: Workspace) -> None:
+    first, second = workspace.export(), workspace.export(composite=True, finish=_phone())
+    assert first.export_id != second.export_id
+    journal = workspace.exporter().journal("mara")
+    assert [record.sequence_number for record in journal.read().records] == [1, 2, 3, 4]
+    assert journal.verify().ok
+    assert second.records[0].digital_source is DigitalSource.COMPOSITE
+    assert (second.records[0].realism, second.records[0].seed) == ("phone", 0)
+    assert second.records[0].edits[-1] == "realism phone"
+
+
+def _phone() -> Finish:
+    return Finish(realism=("phone", RealismFilter(RealismPreset())))
+
+
+def test_a_changed_picture_stays_and_the_others_leave(workspace: Workspace) -> None:
+    (workspace.output / "mara" / "images" / "one.png").write_bytes(b"something else")
+    exported = workspace.export()
+    assert [record.asset_id for record in exported.records] == ["two"]
+    [problem] = exported.problems
+    assert problem.startswith("one: the file was changed after it was accepted")
+    assert not (exported.folder / "one.jpg").exists()
+
+
+def test_a_video_leaves_marked_and_untouched(workspace: Workspace) -> None:
+    workspace.add_video("film")
+    [record] = workspace.export(asset_ids=("film",)).records
+    assert (record.file_name, record.marked, record.edits) == ("film.mp4", True, ())
+    assert record.identity is None
+
+
+def test_switched_off_marking_is_in_the_record(workspace: Workspace) -> None:
+    order = ExportOrder("mara", "square", SQUARE)
+    exported = workspace.exporter(marker=None).export(order)
+    assert [(record.marked, record.c2pa_note) for record in exported.records] == [(False, "as the test says")] * 2
+    assert not read_mark(exported.folder / "one.jpg").marked
+
+
+def test_what_is_not_accepted_is_refused_before_anything_is_written(workspace: Workspace) -> None:
+    with pytest.raises(InputError, match="mara has no accepted asset 'three'; 2 are accepted"):
+        workspace.export(asset_ids=("three",))
+    workspace.registered.clear()
+    with pytest.raises(InputError, match=r"no accepted asset to export\. Generate some first"):
+        workspace.export()
+    assert not (workspace.output / "mara" / "exports").exists()
