@@ -13,7 +13,7 @@ from personalab_core.cli.context import JsonOption, chosen, note, print_json, pr
 if TYPE_CHECKING:
     from personalab_core.config import Config
     from personalab_core.observability.spending import Spending
-    from personalab_core.schemas import AttemptRecord
+    from personalab_core.schemas import AnchorRecord, AttemptRecord
 
 
 def costs(
@@ -22,7 +22,7 @@ def costs(
     persona: Annotated[str | None, typer.Argument(metavar="[PERSONA]", help="One persona only.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sum what was spent per persona, provider, model and accepted asset.
+    """Sum what was spent per persona, provider, model and accepted asset, reference pictures included.
 
     Prices are what the providers answered, else list prices with a date. A price that is
     not known is counted as unknown, never as nothing. Example: personalab costs
@@ -30,13 +30,13 @@ def costs(
     from personalab_core.observability.spending import spending, total
 
     config = chosen(context).load()
-    attempts = list(_attempts(config, persona))
-    everything = total(attempts)
-    groups = {by: spending(attempts, by=by) for by in ("persona", "provider", "model")}
+    attempts, anchors = list(_attempts(config, persona)), list(_anchors(config, persona))
+    everything = total(attempts, anchors=anchors)
+    groups = {by: spending(attempts, by=by, anchors=anchors) for by in ("persona", "provider", "model")}
     if as_json:
         rows = {f"by_{by}": [_document(one) for one in found] for by, found in groups.items()}
         print_json({"total": _document(everything), **rows})
-    elif not attempts:
+    elif not everything.attempts and not everything.anchor_calls:
         say("No attempt yet, so nothing was spent.")
     else:
         for by, found in groups.items():
@@ -47,7 +47,7 @@ def costs(
             note(_doubt(everything))
 
 
-_COLUMNS = ("#attempts", "#accepted", "#spent", "#per accepted", "#price unknown", "#possibly paid")
+_COLUMNS = ("#attempts", "#anchors", "#accepted", "#spent", "#per accepted", "#price unknown", "#possibly paid")
 
 
 def _attempts(config: Config, persona: str | None) -> Iterator[AttemptRecord]:
@@ -65,12 +65,26 @@ def _attempts(config: Config, persona: str | None) -> Iterator[AttemptRecord]:
             note(str(problem))
 
 
+def _anchors(config: Config, persona: str | None) -> Iterator[AnchorRecord]:
+    """Yield the records of reference pictures of one persona, or of all that have some."""
+    from personalab_core.identity import ANCHORS_LOG
+    from personalab_core.observability import Journal
+    from personalab_core.schemas import AnchorRecord
+
+    for path in sorted(config.paths.references.glob(f"{persona or '*'}/anchors/{ANCHORS_LOG}")):
+        contents = Journal(path, AnchorRecord).read()
+        yield from contents.records
+        for problem in contents.problems:
+            note(str(problem))
+
+
 def _row(one: Spending) -> tuple[str, ...]:
     per_accepted = one.per_accepted_usd
     at_least = "" if one.is_complete else "≥ "
     return (
         one.name,
         str(one.attempts),
+        str(one.anchor_calls),
         str(one.accepted),
         "unknown" if one.known_usd is None else f"{at_least}${one.known_usd:,.2f}",
         "–" if per_accepted is None else f"{at_least}${per_accepted:,.3f}",
@@ -80,8 +94,9 @@ def _row(one: Spending) -> tuple[str, ...]:
 
 
 def _doubt(everything: Spending) -> str:
+    most = f" (at most ${everything.worst_case_usd:,.2f} more)" if everything.worst_case_usd else ""
     return (
-        f"The sums are lower bounds: the price of {everything.n_unknown} attempts is not known, "
+        f"The sums are lower bounds: the price of {everything.n_unknown} calls is not known{most}, "
         f"and {everything.n_possibly_paid} were never answered but may have been charged. "
         "The provider's invoice is what counts."
     )

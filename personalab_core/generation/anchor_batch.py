@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from personalab_core.errors import InputError, TransientLLMError, UnreadableImageError
+from personalab_core.errors import InputError, ProviderTimeoutError, TransientLLMError, UnreadableImageError
 from personalab_core.generation.references import load_anchor
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse, ReferencePicture
 from personalab_core.generation.seeds import derived_seed
@@ -21,6 +21,7 @@ from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_pers
 from personalab_core.schemas import (
     AnchorRecord,
     CandidateResult,
+    Cost,
     Decision,
     ImagePrompt,
     PolicyVerdict,
@@ -99,6 +100,17 @@ class AnchorBatch:
         return tuple(picture for picture in self.pictures if picture.path is None)
 
 
+@dataclass(slots=True)
+class _Ledger:
+    """Prices of calls that gave no picture, until the next record takes them up."""
+
+    fruitless: list[Cost] = field(default_factory=list)
+
+    def take(self) -> tuple[Cost, ...]:
+        taken, self.fruitless = tuple(self.fruitless), []
+        return taken
+
+
 AnchorProgress = Callable[[AnchorPicture, int, int], None]
 """Told after each picture: the picture, how many are finished, how many there will be."""
 
@@ -115,6 +127,7 @@ class AnchorStudio:
     clock: Callable[[], datetime]
     progress: AnchorProgress | None = None
     check: AnchorCheck | None = None
+    ledger: _Ledger = field(default_factory=_Ledger, repr=False)
 
     def make(self, kinds: Sequence[AnchorKind] | None, *, frontal_candidates_k: int) -> AnchorBatch:
         """Return the pictures of these kinds, or of those that come next if ``None``."""
@@ -158,11 +171,16 @@ class AnchorStudio:
 
     def _asked(self, kind: AnchorKind, request: GenerationRequest) -> AnchorPicture:
         call = self.generator.transport_retry.call(partial(self.generator.generate, request))
+        unanswered = Cost(possibly_paid=True)
+        self.ledger.fruitless += [unanswered] * call.n_unanswered
         if call.error is not None:
+            if not call.n_unanswered and isinstance(call.error, ProviderTimeoutError):
+                self.ledger.fruitless.append(unanswered)
             if not isinstance(call.error, TransientLLMError):
                 raise call.error
             return AnchorPicture(kind, None, reason=Reason.PROVIDER_ERROR, detail=str(call.error))
         if call.value is None or call.value.data is None:
+            self.ledger.fruitless.append(call.value.cost if call.value else Cost())
             return _nothing_came(kind, call.value)
         return self._stored(kind, request, call.value, call.value.data)
 
@@ -178,6 +196,7 @@ class AnchorStudio:
         try:
             picture = self.generator.store(data, folder=folder, name=name)
         except UnreadableImageError as error:
+            self.ledger.fruitless.append(response.cost)
             return AnchorPicture(kind, None, reason=Reason.UNREADABLE, detail=str(error))
         candidate = self.check.of(kind, picture.path, request.anchor) if self.check else None
         verdict = self.check.verdict(candidate, self.persona) if self.check and candidate else _UNCHECKED
@@ -199,6 +218,8 @@ class AnchorStudio:
                 update={"seed": request.seed, "model_version": response.model_version}
             ),
             prompt=request.prompt,
+            cost=response.cost,
+            fruitless_calls=self.ledger.take(),
         )
         log = Journal(final.parent / ANCHORS_LOG, AnchorRecord, fsync=True)
         wrong = verdict.reason if verdict.decision in (Decision.RETRY, Decision.REJECT_FINAL) else Reason.NONE

@@ -1,50 +1,55 @@
-"""What generation has cost, summed from attempt records. An unknown price stays unknown in every sum."""
+"""What generation has cost, summed from records. An unknown price stays unknown in every sum.
+
+Two kinds of record tell of calls that were paid: attempts, and the reference pictures
+(anchors) that a persona needs before its first attempt. What an accepted asset has cost
+includes both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from personalab_core.schemas import AssetOutcome, AttemptRecord
+from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Cost
 
 GroupBy = Literal["persona", "provider", "model"]
-
-_KEYS: dict[GroupBy, Callable[[AttemptRecord], str]] = {
-    "persona": lambda attempt: attempt.persona,
-    "provider": lambda attempt: attempt.context.provider,
-    "model": lambda attempt: f"{attempt.context.provider} {attempt.context.model}",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """The cost of a group of attempts.
+    """The cost of a group of calls.
 
     Attributes:
         name: Persona, provider or model; ``all`` for the sum of everything.
-        attempts: Provider calls, refused and failed ones included.
+        attempts: Attempts, refused and failed ones included.
+        anchor_calls: Calls for reference pictures.
         accepted: Assets that were accepted.
         known_usd: Sum of the known prices; ``None`` if not one is known.
-        n_unknown: Attempts whose price is not known.
-        n_possibly_paid: Attempts that were never answered and may have been charged.
+        anchors_usd: The part of it that reference pictures cost; ``None`` if none of theirs is known.
+        n_unknown: Calls whose price is not known.
+        n_possibly_paid: Calls that were never answered and may have been charged.
+        worst_case_usd: What the calls of unknown price can have cost at most, as far as that is known.
     """
 
     name: str
     attempts: int
+    anchor_calls: int
     accepted: int
     known_usd: float | None
+    anchors_usd: float | None
     n_unknown: int
     n_possibly_paid: int
+    worst_case_usd: float
 
     @property
     def is_complete(self) -> bool:
-        """Whether every attempt's price is known and none is in doubt."""
+        """Whether every call's price is known and none is in doubt."""
         return self.n_unknown == 0 and self.n_possibly_paid == 0
 
     @property
     def per_accepted_usd(self) -> float | None:
-        """Known cost of one accepted asset, its refused attempts included.
+        """Known cost of one accepted asset, its refused attempts and its share of the anchors included.
 
         ``None`` if nothing was accepted or nothing is known. Where the sum is not
         complete this is a lower bound.
@@ -54,23 +59,69 @@ class Spending:
         return self.known_usd / self.accepted
 
 
-def spending(attempts: Iterable[AttemptRecord], *, by: GroupBy) -> list[Spending]:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call, whichever record tells of it."""
+
+    persona: str
+    provider: str
+    model: str
+    cost: Cost
+    is_anchor: bool
+    is_accepted: bool = False
+
+    def group(self, by: GroupBy) -> str:
+        names = {"persona": self.persona, "provider": self.provider, "model": f"{self.provider} {self.model}"}
+        return names[by]
+
+
+def spending(attempts: Iterable[AttemptRecord], *, by: GroupBy, anchors: Iterable[AnchorRecord] = ()) -> list[Spending]:
     """Return the cost per persona, provider or model, in alphabetical order."""
-    groups: dict[str, list[AttemptRecord]] = {}
+    groups: dict[str, list[_Call]] = {}
+    for call in _calls(attempts, anchors):
+        groups.setdefault(call.group(by), []).append(call)
+    return [_sum(groups[name], name) for name in sorted(groups)]
+
+
+def total(attempts: Iterable[AttemptRecord], *, anchors: Iterable[AnchorRecord] = (), name: str = "all") -> Spending:
+    """Return the cost of everything together."""
+    return _sum(list(_calls(attempts, anchors)), name)
+
+
+def anchors_usd(anchors: Iterable[AnchorRecord]) -> float | None:
+    """Return what reference pictures have cost; 0 if no call was made, ``None`` if no price is known."""
+    costs = [call.cost for call in _calls((), anchors)]
+    return _known(costs) if costs else 0.0
+
+
+def _calls(attempts: Iterable[AttemptRecord], anchors: Iterable[AnchorRecord]) -> Iterator[_Call]:
     for attempt in attempts:
-        groups.setdefault(_KEYS[by](attempt), []).append(attempt)
-    return [total(groups[name], name=name) for name in sorted(groups)]
+        context, accepted = attempt.context, attempt.outcome is AssetOutcome.ACCEPTED
+        yield _Call(
+            attempt.persona, context.provider, context.model, attempt.cost, is_anchor=False, is_accepted=accepted
+        )
+    for anchor in anchors:
+        if anchor.kind != "anchor_candidate" or anchor.context is None:
+            continue  # chosen or uploaded, so nothing was asked of a provider
+        for cost in (*anchor.fruitless_calls, anchor.cost or Cost()):
+            yield _Call(anchor.persona, anchor.context.provider, anchor.context.model, cost, is_anchor=True)
 
 
-def total(attempts: Iterable[AttemptRecord], *, name: str = "all") -> Spending:
-    """Return the cost of all the attempts together."""
-    attempts = list(attempts)
-    known = [attempt.cost.amount_usd for attempt in attempts if attempt.cost.amount_usd is not None]
+def _sum(calls: list[_Call], name: str) -> Spending:
+    unknown = [call.cost for call in calls if call.cost.amount_usd is None]
     return Spending(
         name=name,
-        attempts=len(attempts),
-        accepted=sum(attempt.outcome is AssetOutcome.ACCEPTED for attempt in attempts),
-        known_usd=sum(known) if known else None,
-        n_unknown=len(attempts) - len(known),
-        n_possibly_paid=sum(attempt.cost.possibly_paid for attempt in attempts),
+        attempts=sum(not call.is_anchor for call in calls),
+        anchor_calls=sum(call.is_anchor for call in calls),
+        accepted=sum(call.is_accepted for call in calls),
+        known_usd=_known([call.cost for call in calls]),
+        anchors_usd=_known([call.cost for call in calls if call.is_anchor]),
+        n_unknown=len(unknown),
+        n_possibly_paid=sum(call.cost.possibly_paid for call in calls),
+        worst_case_usd=sum(cost.worst_case_usd or 0.0 for cost in unknown),
     )
+
+
+def _known(costs: Iterable[Cost]) -> float | None:
+    known = [cost.amount_usd for cost in costs if cost.amount_usd is not None]
+    return sum(known) if known else None

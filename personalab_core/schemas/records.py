@@ -172,6 +172,8 @@ class DriftRecord(Record):
     evaluator: str
     pack_hash: str
     anchor_sha256: str | None = None
+    embedding_row: int | None = None
+    """Row in the persona's embedding file of this evaluator and pack."""
     source: Literal["generated", "imported"] = "generated"
     picture_date: AwareDatetime | None = None
     """For imported pictures: the picture's own date; ``timestamp`` is when it was added."""
@@ -203,6 +205,10 @@ class AnchorRecord(Record):
     """Where the face is in this picture, so that its landmarks can be shown beside a candidate's."""
     width_px: int | None = None
     height_px: int | None = None
+    cost: Cost | None = None
+    """Price of the call that made this picture; ``None`` if no call did, or in records older than this field."""
+    fruitless_calls: tuple[Cost, ...] = ()
+    """Prices of the calls since the record before that gave no picture (blocked, empty, unanswered)."""
 
 
 class RegistryRecord(Record):

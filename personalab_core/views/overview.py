@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from personalab_core.jobs import Job
+from personalab_core.observability.spending import anchors_usd
 from personalab_core.views import numbers, words
 from personalab_core.views.conditions import Condition, PageName, condition_of
 from personalab_core.views.history import PersonaHistory, attempt_picture
@@ -99,7 +100,7 @@ def build_overview_view(
         urgent=tuple(_card(*state, now=now, zone=zone) for state in urgent),
         others=tuple(_card(*state, now=now, zone=zone) for state in others),
         runs=runs,
-        week=_week([h.attempts.since(now - timedelta(days=7)).tally for h in histories]),
+        week=_week(histories, since=now - timedelta(days=7)),
         problems=tuple(problems) + tuple(f"{h.name}: {p}" for h in histories for p in h.problems),
     )
 
@@ -122,25 +123,26 @@ def _card(history: PersonaHistory, state: Condition, *, now: datetime, zone: tzi
         recent=tuple(recent),
         spark=tuple(round(score, 3) for score in history.timeline.last_scores(SPARK_RECORDS)),
         accept_threshold=thresholds[0] if thresholds else None,
-        figures=_figures(history.attempts) if history.attempts else (),
+        figures=_figures(history.attempts, anchors_usd(history.anchors)) if history.attempts else (),
     )
 
 
-def _figures(attempts: AttemptLog) -> tuple[Figure, ...]:
+def _figures(attempts: AttemptLog, anchors: float | None) -> tuple[Figure, ...]:
     score, tally = attempts.last_score, attempts.tally
     return (
         Figure("–", "not measured") if score is None else Figure(numbers.score(score), "last score"),
         Figure(numbers.percent(tally.n_accepted, tally.n), "accepted", f"of {numbers.count(tally.n)}"),
-        _cost_figure(tally),
+        _cost_figure(tally, anchors),
     )
 
 
-def _cost_figure(tally: Tally) -> Figure:
+def _cost_figure(tally: Tally, anchors: float | None) -> Figure:
     if tally.simulated:
         return Figure("$0.00", "simulated")
     if tally.known_usd is None or not tally.n_accepted:
         return Figure("–", "price unknown" if tally.known_usd is None else "none accepted")
-    return Figure(numbers.money(tally.known_usd / tally.n_accepted, digits=3), "per accepted")
+    spent = tally.known_usd + (anchors or 0.0)
+    return Figure(numbers.money(spent / tally.n_accepted, digits=3), "per accepted")
 
 
 def _sentences(
@@ -201,17 +203,19 @@ def _answer(urgent: Sequence[tuple[PersonaHistory, Condition]], n: int) -> str:
     return f"{numbers.spelled(len(urgent))} of {of} personas need you. {first} first."
 
 
-def _week(tallies: Sequence[Tally]) -> str:
+def _week(histories: Sequence[PersonaHistory], *, since: datetime) -> str:
+    tallies = [history.attempts.since(since).tally for history in histories]
+    anchors = anchors_usd(record for h in histories for record in h.anchors if record.timestamp >= since)
     n = sum(tally.n for tally in tallies)
     if not n:
         return ""
     n_accepted = sum(tally.n_accepted for tally in tallies)
     tried = f"{numbers.count(n_accepted)} accepted of {numbers.count(n)} tried"
-    return f"Last 7 days: {tried} ({numbers.percent(n_accepted, n)}), {_spent(tallies)}. {words.UNCALIBRATED}"
+    return f"Last 7 days: {tried} ({numbers.percent(n_accepted, n)}), {_spent(tallies, anchors)}. {words.UNCALIBRATED}"
 
 
-def _spent(tallies: Sequence[Tally]) -> str:
+def _spent(tallies: Sequence[Tally], anchors: float | None) -> str:
     if all(tally.simulated for tally in tallies):
         return "nothing spent (simulated)"
-    total = numbers.total_usd(tally.known_usd for tally in tallies if tally.n)
+    total = numbers.total_usd([*(tally.known_usd for tally in tallies if tally.n), anchors])
     return f"{numbers.money(total)} spent" if total is not None else "price unknown"

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from personalab_core.cli import app
-from personalab_core.observability import GenerationMetricsLogger
-from personalab_core.schemas import AssetOutcome, Cost
-from tests.support.records import make_attempt
+from personalab_core.identity import ANCHORS_LOG
+from personalab_core.observability import GenerationMetricsLogger, Journal
+from personalab_core.schemas import AnchorRecord, AssetOutcome, Cost
+from tests.support.records import NOON, make_attempt
 
 
 def run(*arguments: object) -> Result:
@@ -33,7 +34,7 @@ def test_the_sums_name_what_is_not_known(workspace: Path) -> None:
     assert result.exit_code == 0
     assert "≥ $0.75" in result.stdout
     assert "≥ $0.750" in result.stdout
-    assert "price of 2 attempts is not known" in result.stderr
+    assert "price of 2 calls is not known" in result.stderr
     assert "1 were never answered" in result.stderr
 
 
@@ -44,6 +45,23 @@ def test_programs_get_every_figure(workspace: Path) -> None:
     assert document["total"]["per_accepted_usd"] == 0.75
     assert [row["name"] for row in document["by_persona"]] == ["daniperez"]
     assert [row["name"] for row in document["by_provider"]] == ["simulated"]
+
+
+def test_reference_pictures_are_in_the_sums(workspace: Path) -> None:
+    record = AnchorRecord(
+        kind="anchor_candidate",
+        timestamp=NOON,
+        persona="daniperez",
+        anchor_kind="frontal",
+        path="daniperez/anchors/candidates/a.png",
+        image_sha256="0" * 64,
+        context=make_attempt().context,
+        cost=Cost(amount_usd=0.25),
+    )
+    Journal(workspace / "references" / "daniperez" / "anchors" / ANCHORS_LOG, AnchorRecord).append(record)
+    document = json.loads(run("-w", workspace, "costs", "--json").stdout)
+    assert document["total"].items() >= {"anchor_calls": 1, "anchors_usd": 0.25, "known_usd": 1.0}.items()
+    assert document["by_persona"][0]["per_accepted_usd"] == document["by_provider"][0]["per_accepted_usd"] == 1.0
 
 
 def test_without_records_nothing_was_spent(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from personalab_core.errors import (
     AuthenticationError,
     InputError,
     ProviderServerError,
+    ProviderTimeoutError,
     UnreadableImageError,
 )
 from personalab_core.generation import AnchorBatch, AnchorCheck, AnchorPicture, GenerationRequest, load_anchor
@@ -21,7 +22,7 @@ from personalab_core.identity import IdentityPolicy
 from personalab_core.llm import LLMImageResponse
 from personalab_core.observability import Journal
 from personalab_core.prompts import load_anchor_templates
-from personalab_core.schemas import AnchorRecord, MeasurementStatus, Reason
+from personalab_core.schemas import AnchorRecord, Cost, MeasurementStatus, Reason
 from tests.support.fakes import FakeLLMClient, tiny_png
 from tests.support.loop_fakes import PERSONA, FakeEvaluator, LoopBench
 
@@ -49,6 +50,19 @@ def test_first_come_frontal_candidates_from_text_alone(bench: LoopBench) -> None
     assert all(len(request.parts) == 1 for request in bench.client.requests)
     assert "23-year-old woman with dark brown hair" in bench.client.requests[0].text
     assert len({request.seed for request in bench.client.requests}) == 3
+
+
+def test_candidates_are_recorded_with_their_price_and_that_of_the_calls_in_vain(tmp_path: Path) -> None:
+    blocked = LLMImageResponse(block_reason="SAFETY", cost=Cost(amount_usd=0.125))
+    made = [LLMImageResponse(images=[tiny_png(b)], cost=Cost(amount_usd=0.25)) for b in (1, 2)]
+    silence = ProviderTimeoutError("no answer", provider="fake")
+    bench = LoopBench(tmp_path, client=FakeLLMClient(images=[silence, blocked, *made]))
+    records = [picture.record for picture in make(bench, frontal_candidates_k=3).made]
+    assert [record.cost for record in records if record] == [Cost(amount_usd=0.25)] * 2
+    assert records[0] is not None
+    assert records[0].fruitless_calls == (Cost(possibly_paid=True), Cost(amount_usd=0.125))
+    assert records[1] is not None
+    assert records[1].fruitless_calls == ()
 
 
 def test_more_candidates_never_replace_earlier_ones(bench: LoopBench) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from personalab_core.observability.spending import spending, total
-from personalab_core.schemas import AssetOutcome, AttemptRecord, Cost
-from tests.support.records import make_attempt
+from personalab_core.observability.spending import anchors_usd, spending, total
+from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Cost
+from tests.support.records import NOON, make_attempt
 
 
 def attempt(
@@ -62,3 +62,52 @@ def test_groups_add_up(by: Any, expected: list[tuple[str, float]]) -> None:
         attempt(1.0, persona="ben", provider="other"),
     ]
     assert [(group.name, group.known_usd) for group in spending(attempts, by=by)] == expected
+
+
+def anchor(cost: Cost | None, *fruitless: Cost, **changes: Any) -> AnchorRecord:
+    """A reference picture of persona ``daniperez`` that model ``acme m`` was asked for."""
+    context = make_attempt().context.model_copy(update={"provider": "acme", "model": "m"})
+    fields: dict[str, Any] = {
+        "kind": "anchor_candidate",
+        "timestamp": NOON,
+        "persona": "daniperez",
+        "anchor_kind": "frontal",
+        "path": "daniperez/anchors/candidates/a.png",
+        "image_sha256": "0" * 64,
+        "context": context,
+        "cost": cost,
+        "fruitless_calls": fruitless,
+    }
+    return AnchorRecord(**{**fields, **changes})
+
+
+def test_an_accepted_asset_pays_for_the_anchors_it_rests_on() -> None:
+    sums = total([attempt(0.5, accepted=True)], anchors=[anchor(Cost(amount_usd=0.25)), anchor(Cost(amount_usd=0.25))])
+    assert (sums.attempts, sums.anchor_calls, sums.known_usd, sums.anchors_usd) == (1, 2, 1.0, 0.5)
+    assert sums.per_accepted_usd == 1.0
+    assert sums.is_complete
+
+
+def test_anchor_calls_that_gave_no_picture_are_counted() -> None:
+    sums = total([], anchors=[anchor(Cost(amount_usd=0.25), Cost(possibly_paid=True), Cost(amount_usd=0.125))])
+    assert (sums.anchor_calls, sums.known_usd, sums.n_unknown, sums.n_possibly_paid) == (3, 0.375, 1, 1)
+
+
+def test_what_asked_nothing_of_a_provider_costs_nothing() -> None:
+    uploaded = [anchor(None, context=None), anchor(None, kind="anchor_selected")]
+    assert (total([], anchors=uploaded).anchor_calls, anchors_usd(uploaded), anchors_usd([])) == (0, 0.0, 0.0)
+
+
+def test_an_anchor_recorded_before_prices_were_is_unknown() -> None:
+    assert (total([], anchors=[anchor(None)]).n_unknown, anchors_usd([anchor(None)])) == (1, None)
+
+
+def test_anchors_are_grouped_with_the_attempts() -> None:
+    groups = spending([attempt(0.5)], by="model", anchors=[anchor(Cost(amount_usd=0.25))])
+    assert [(group.name, group.known_usd) for group in groups] == [("acme m", 0.75)]
+
+
+def test_what_an_unknown_price_can_have_been_is_summed_apart() -> None:
+    doubtful = attempt(None).model_copy(update={"cost": Cost(possibly_paid=True, worst_case_usd=0.2)})
+    sums = total([doubtful, attempt(0.5)])
+    assert (sums.known_usd, sums.worst_case_usd) == (0.5, 0.2)
