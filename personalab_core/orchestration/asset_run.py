@@ -126,6 +126,7 @@ class AssetRun:
         self._around = around
         self._facts = AttemptFacts()
         self._attempts = list(past)
+        self.past = tuple(past)
         self._attempt = 0
 
     @property

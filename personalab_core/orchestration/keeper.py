@@ -63,7 +63,7 @@ class PictureKeeper:
 
     def find(self, *, persona: str, name: str) -> Path | None:
         """Return a stored picture; see :class:`Keeper`."""
-        return _named(self.output_dir / persona / "images", name)
+        return _named(self.output_dir / persona / "images", f"{name}.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class VideoKeeper:
 
     def find(self, *, persona: str, name: str) -> Path | None:
         """Return a stored video; see :class:`Keeper`."""
-        return _named(self.output_dir / persona / "videos", name)
+        return _named(self.output_dir / persona / "videos", f"{name}.[maw][pve][4ib]*")
 
 
-def _named(folder: Path, name: str) -> Path | None:
-    return next((path for path in sorted(folder.glob(f"{name}.*")) if path.is_file()), None)
+def _named(folder: Path, pattern: str) -> Path | None:
+    return next((path for path in sorted(folder.glob(pattern)) if path.is_file()), None)
 
 
 def relative_posix(path: Path, root: Path) -> str:

@@ -149,7 +149,7 @@ class VideoOrchestrator:
         """Do the same for a request that names its job, too."""
         stop = should_stop or never
         run = self._workbench.open(request)
-        attempts: list[VideoAttemptResult] = []
+        attempts = [VideoAttemptResult.recalled(record, self._output_dir) for record in run.past]
         measured: VideoMeasurement | None = None
         while not isinstance(step := run.step, Done):
             match step:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from personalab_core.config.atomic_files import workspace_errors, write_atomic
+from personalab_core.errors import WorkspaceError
 from personalab_core.generation import store_poster
 from personalab_core.identity.frame_extractor import picture_at
 from personalab_core.orchestration.keeper import Kept, relative_posix
@@ -106,6 +109,18 @@ class VideoAttemptResult:
         if measured is None:
             return cls(record)
         return cls(record, measured.identity, measured.quality, measured.advice)
+
+    @classmethod
+    def recalled(cls, record: AttemptRecord, output_dir: Path) -> VideoAttemptResult:
+        """Return an attempt of an earlier run with what the report beside its video holds, if that is still there."""
+        path = record.video.report_path if record.video else None
+        if path is None:
+            return cls(record)
+        try:
+            report = read_report(output_dir / path)
+        except (WorkspaceError, ValidationError):
+            return cls(record)
+        return cls(record, report.identity, report.quality, report.advice)
 
 
 @dataclass(frozen=True, slots=True)

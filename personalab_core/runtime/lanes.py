@@ -88,7 +88,7 @@ class Lane:
     async def make_video(self, request: AssetRequest, stop: ShouldStop) -> VideoResult:
         """Return how the attempts for one video ended."""
         run = await in_thread(partial(self.workbench.open, request))
-        attempts: list[VideoAttemptResult] = []
+        attempts = [VideoAttemptResult.recalled(record, self.workbench.output_dir) for record in run.past]
         measured: VideoMeasurement | None = None
         while not isinstance(step := run.step, Done):
             match step:
