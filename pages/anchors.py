@@ -11,9 +11,11 @@ space = loaders.workspace()
 characters = {character.id: character for character in space.characters()}
 
 if not characters:
-    snippets.head("Anchors", "No persona yet.", "The overview makes the first ones.", simulated=space.config.simulated)
-    if st.button("Open the overview", type="primary", key="anchors.overview"):
-        state.go("overview")
+    snippets.head(
+        "Anchors", "No persona yet.", "It begins with a name and a look in words.", simulated=space.config.simulated
+    )
+    if st.button("Create the first persona", type="primary", key="anchors.create"):
+        state.go("personas", edit="new")
 else:
     persona = state.current_persona(characters)
     jobs = [job for job in space.jobs.list(persona=persona) if job.kind == "generate_anchors"]

@@ -75,7 +75,7 @@ with right:
 if persona is None:
     with left:
         snippets.head(
-            "Drift", "No persona yet.", "The overview makes the first ones.", simulated=space.config.simulated
+            "Drift", "No persona yet.", "It begins with a name and a look in words.", simulated=space.config.simulated
         )
 else:
     history = histories[persona]

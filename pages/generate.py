@@ -11,9 +11,11 @@ space = loaders.workspace()
 characters = {character.id: character for character in space.characters()}
 
 if not characters:
-    snippets.head("Generate", "No persona yet.", "The overview makes the first ones.", simulated=space.config.simulated)
-    if st.button("Open the overview", type="primary", key="generate.overview"):
-        state.go("overview")
+    snippets.head(
+        "Generate", "No persona yet.", "It begins with a name and a look in words.", simulated=space.config.simulated
+    )
+    if st.button("Create the first persona", type="primary", key="generate.create"):
+        state.go("personas", edit="new")
 else:
     persona = state.current_persona(characters)
     job = page_run(space.jobs.list(persona=persona), wanted=state.address(state.RUN))

@@ -14,10 +14,12 @@ frame.show()
 page = st.navigation(
     [
         st.Page("overview.py", title="Overview", default=True),
+        st.Page("personas.py", title="Personas"),
         st.Page("anchors.py", title="Anchors"),
         st.Page("generate.py", title="Generate"),
         st.Page("attempts.py", title="Attempts"),
         st.Page("drift.py", title="Drift"),
+        st.Page("system.py", title="System"),
     ],
     position="top",
 )

@@ -31,11 +31,12 @@ def show_head(view: OverviewView) -> None:
             first = view.urgent[0]
             if st.button(f"Review {first.first_name}", type="primary", key="overview.review"):
                 state.go(first.page, first.id)
-        elif view.empty and not view.busy and space.can_hold_demo:
-            rows.demo_button(space)
+        elif view.empty and not view.busy:
+            if space.can_hold_demo:
+                rows.demo_button(space)
+            if st.button("Create the first persona", type="primary", key="overview.create"):
+                state.go("personas", edit="new")
     st.space("small")
-    if view.empty and not view.busy:
-        snippets.small("Or define your own on the command line: personalab persona add --help")
 
 
 def show_fleet(view: OverviewView) -> None:
@@ -50,7 +51,7 @@ def show_fleet(view: OverviewView) -> None:
         state.go(card.page, card.id)
 
 
-busy = load().busy
+busy = any(job.active for job in space.jobs.list())
 
 
 @st.fragment(run_every=2 * rows.LIVE_EVERY_S if busy else None)

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from personalab_core.jobs import WorkspaceRef
+from personalab_core.jobs.checks import Check, run_checks
 from personalab_core.views.records import Records
+from personalab_core.views.system import ModelRow, Storage, build_model_rows, build_storage
 from personalab_core.views.workspace import Workspace
 
 
@@ -31,6 +33,41 @@ def _workspace(reference: str) -> Workspace:
 def _records(output: Path, references: Path, timelines: Path) -> Records:
     """Open the index of a workspace once; it outlives the configuration, which is read again every few seconds."""
     return Records(output, references, timelines)
+
+
+def checks(*, online: bool) -> list[Check]:
+    """Return what is in place and what is missing; looked at anew at most once a minute."""
+    return _checks(WorkspaceRef.from_environment().model_dump_json(), online=online)
+
+
+@st.cache_resource(ttl="60s", max_entries=8, show_spinner=False)
+def _checks(reference: str, *, online: bool) -> list[Check]:
+    return run_checks(WorkspaceRef.model_validate_json(reference).load(), online=online)
+
+
+def check_again() -> None:
+    """Forget what the checks have found."""
+    _checks.clear()
+
+
+def models() -> tuple[tuple[ModelRow, ...], tuple[str, ...]]:
+    """Return the face models with their checksums, and what is wrong with the configured ones."""
+    return _models(WorkspaceRef.from_environment().model_dump_json())
+
+
+@st.cache_resource(ttl="10m", max_entries=4, show_spinner="Reading the models")
+def _models(reference: str) -> tuple[tuple[ModelRow, ...], tuple[str, ...]]:
+    return build_model_rows(WorkspaceRef.model_validate_json(reference).load())
+
+
+def storage() -> Storage:
+    """Return what the workspace takes on the disk; counted anew at most every five minutes."""
+    return _storage(WorkspaceRef.from_environment().model_dump_json())
+
+
+@st.cache_resource(ttl="5m", max_entries=4, show_spinner="Counting files")
+def _storage(reference: str) -> Storage:
+    return build_storage(WorkspaceRef.model_validate_json(reference).load())
 
 
 def now() -> datetime:

@@ -18,6 +18,7 @@ from personalab_core.views.attempts import AttemptCard
 from personalab_core.views.faces import CompareSide
 from personalab_core.views.lanes import Lane
 from personalab_core.views.overview import FleetCard
+from personalab_core.views.personas import PersonaCard
 
 _BROWSER = Path(__file__).resolve().parent / "browser"
 STYLESHEET = _BROWSER / "personalab.css"
@@ -35,8 +36,8 @@ def _component(name: str) -> Callable[..., Any]:
     )
 
 
-_FLEET, _GALLERY, _COMPARE, _LANES, _SEGMENTS, _SHEET = map(
-    _component, ("fleet", "gallery", "compare", "lanes", "segments", "sheet")
+_FLEET, _GALLERY, _COMPARE, _LANES, _ROSTER, _SEGMENTS, _SHEET = map(
+    _component, ("fleet", "gallery", "compare", "lanes", "roster", "segments", "sheet")
 )
 
 
@@ -64,6 +65,12 @@ def _known(value: Any, ids: Iterable[str]) -> str | None:
 def fleet(cards: Sequence[FleetCard], *, key: str, wide: bool = False) -> str | None:
     """Show persona cards and return the id of the one just opened, if any."""
     result = _FLEET(key=key, data={"items": [asdict(c) for c in cards], "wide": wide}, on_open_change=_ignored)
+    return _known(result.open, (c.id for c in cards))
+
+
+def roster(cards: Sequence[PersonaCard], *, key: str) -> str | None:
+    """Show personas with their look in words and return the id of the one just opened, if any."""
+    result = _ROSTER(key=key, data={"items": [asdict(c) for c in cards]}, on_open_change=_ignored)
     return _known(result.open, (c.id for c in cards))
 
 

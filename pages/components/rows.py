@@ -45,7 +45,7 @@ def _actions(run: RunRow, store: JobStore) -> None:
 
 def demo_button(space: Workspace) -> None:
     """Offer the example workspace: three simulated personas with a history, made as a job."""
-    if not st.button("Make the example personas", type="primary", key="overview.demo"):
+    if not st.button("Make the example personas", key="overview.demo"):
         return
     try:
         space.start_demo()

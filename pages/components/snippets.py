@@ -67,6 +67,17 @@ def small(text: str) -> None:
     st.html(f'<div class="pl pl-small pl-muted">{escape(text)}</div>')
 
 
+def field_problem(text: str) -> None:
+    """Say below a field what is wrong with what it holds."""
+    st.html(f'<div class="pl pl-small" role="alert">{decision(words.Mark("watch", text))}</div>')
+
+
+def marked(title: str, text: str, part: str) -> str:
+    """Return a named text in which one part stands out."""
+    shown = escape(text).replace(escape(part), f"<b>{escape(part)}</b>") if part else escape(text)
+    return f'<div class="pl-below pl-strong">{escape(title)}</div><p class="pl-prompt">{shown}</p>'
+
+
 def run_lines(run: RunRow) -> str:
     """Return a run's name and the sentence about where it stands."""
     return f'<div class="pl-strong">{escape(run.title)}</div>{lead(run.line)}'
@@ -82,6 +93,23 @@ def facts(rows: Iterable[tuple[str, str]], *, mark: words.Mark | None = None) ->
     first = f"<dt>Decision</dt><dd>{decision(mark)}</dd>" if mark else ""
     listed = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in rows)
     return f'<dl class="pl-facts">{first}{listed}</dl>'
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | words.Mark]]) -> str:
+    """Return a small table; a mark is written with its icon."""
+
+    def cell(value: str | words.Mark) -> str:
+        return decision(value) if isinstance(value, words.Mark) else escape(value)
+
+    head_ = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
+    whole = f'<table class="pl-table"><thead><tr>{head_}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="pl-wide">{whole}</div>'
+
+
+def named(name: str, text: str) -> str:
+    """Return a name with a line of explanation under it."""
+    return f'<div class="pl-strong pl-below">{escape(name)}</div>{lead(text)}'
 
 
 def score(bar: ScoreBar) -> str:

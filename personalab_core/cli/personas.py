@@ -53,10 +53,7 @@ def add(
             "physical_description": _nested(look or []),
         }
     character = _character(fields | ({"id": persona_id} if persona_id else {}))
-    store = _store(context)
-    if store.exists(character.id):
-        raise InputError(f"There is a persona '{character.id}' already in {store.folder}; nothing was changed.")
-    path = store.save(character)
+    path = _store(context).add(character)
     if as_json:
         print_json(character)
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from personalab_core.config.atomic_files import workspace_errors
 from personalab_core.config.explain import describe, expectation
 from personalab_core.config.layers import nearest
-from personalab_core.config.yaml_files import read_yaml_mapping, write_yaml
+from personalab_core.config.yaml_files import parse_yaml_mapping, read_yaml_mapping, write_yaml, yaml_text
 from personalab_core.errors import ConfigError, InputError, UnknownPersonaError
 from personalab_core.schemas import Character, check_slug
 
@@ -60,9 +61,36 @@ class PersonaStore:
             WorkspaceError: The folder cannot be written.
         """
         path = self._path(character.id)
-        plain = character.model_dump(mode="json", exclude_defaults=True)
-        write_yaml(path, {"id": character.id, **plain})
+        write_yaml(path, _plain(character))
         return path
+
+    def add(self, character: Character) -> Path:
+        """Write a persona that is not there yet, and return its path.
+
+        Raises:
+            InputError: There is one of that id; nothing was changed.
+            WorkspaceError: The folder cannot be written.
+        """
+        if self.exists(character.id):
+            raise InputError(f"There is a persona '{character.id}' already in {self.folder}; nothing was changed.")
+        return self.save(character)
+
+    def replace(self, before: Character, after: Character) -> Path:
+        """Write a persona's new version, unless its file is not as it was when the change began.
+
+        Args:
+            before: The persona as it was read.
+            after: What it becomes; the same id.
+
+        Raises:
+            InputError: Somebody else has changed or deleted it since; nothing was written.
+            WorkspaceError: The folder cannot be written.
+        """
+        if before.id != after.id:
+            raise InputError(f"A persona keeps its id: '{before.id}' cannot become '{after.id}'.")
+        if not self.exists(before.id) or self.get(before.id) != before:
+            raise InputError(f"'{before.id}' was changed elsewhere since you opened it; nothing was written.")
+        return self.save(after)
 
     def archive(self, persona_id: str) -> Character:
         """Mark the persona as archived, keeping everything, and return it. Raises as :meth:`get`."""
@@ -118,6 +146,32 @@ class PersonaStore:
             except (ConfigError, InputError) as error:
                 problems += (str(error),)
         return characters, problems
+
+
+def persona_to_yaml(character: Character) -> str:
+    """Return a persona as the text of its file."""
+    return yaml_text(_plain(character))
+
+
+def persona_from_yaml(text: str | bytes, *, source: str) -> Character:
+    """Return the persona in a YAML text that came from elsewhere.
+
+    Args:
+        text: The text, or UTF-8 bytes.
+        source: What to call it in messages.
+
+    Raises:
+        ConfigError: It is not YAML, or not a persona; the message says where.
+    """
+    data = parse_yaml_mapping(text, source=source)
+    try:
+        return Character.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_first_problem(error)}") from None
+
+
+def _plain(character: Character) -> dict[str, Any]:
+    return {"id": character.id, **character.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _read(path: Path) -> Character:

@@ -121,15 +121,36 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: As :func:`read_yaml`; or the file holds a list or a single value, or a key is not text.
     """
-    data = read_yaml(path)
+    return _mapping(read_yaml(path), source=str(path))
+
+
+def parse_yaml_mapping(text: str | bytes, *, source: str) -> dict[str, Any]:
+    """Return the mapping in a YAML text; an empty text is an empty mapping.
+
+    Raises:
+        ConfigError: As :func:`parse_yaml`; or the text is over 2 MB or holds something else.
+    """
+    if len(text) > MAX_YAML_BYTES:
+        raise ConfigError(
+            f"{source}: a settings file has at most {MAX_YAML_BYTES:,} bytes, this one has {len(text):,}."
+        )
+    return _mapping(parse_yaml(text, source=source), source=source)
+
+
+def _mapping(data: Any, *, source: str) -> dict[str, Any]:
     if data is None:
         return {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected settings as 'key: value' lines, got a {type(data).__name__}.")
+        raise ConfigError(f"{source}: expected settings as 'key: value' lines, got a {type(data).__name__}.")
     for key in data:
         if not isinstance(key, str):
-            raise ConfigError(f"{path}: expected text as key, got {key!r}; put it in quotes.")
+            raise ConfigError(f"{source}: expected text as key, got {key!r}; put it in quotes.")
     return data
+
+
+def yaml_text(data: Any) -> str:
+    """Return plain data as YAML, keeping the order of keys."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def write_yaml(path: Path, data: Any) -> None:
@@ -138,5 +159,4 @@ def write_yaml(path: Path, data: Any) -> None:
     Raises:
         WorkspaceError: The disk is full or the folder cannot be written.
     """
-    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-    write_atomic(path, text.encode())
+    write_atomic(path, yaml_text(data).encode())
