@@ -94,15 +94,15 @@ class EmbeddingStore:
         dim = self.dim or 0
         n = len(self)
         with workspace_errors("read", self.path):
-            data = np.fromfile(self.path, dtype=_DTYPE, count=n * dim) if n else np.empty(0, _DTYPE)
-        table = data.reshape(n, dim).astype(np.float32)
+            # Mapped, so that a few rows of a large file are read without the rest.
+            table = np.memmap(self.path, _DTYPE, "r", shape=(n, dim)) if n else np.empty((0, dim), _DTYPE)
         if rows is None:
-            return table
+            return table.astype(np.float32)
         wanted = list(rows)
         missing = [row for row in wanted if not 0 <= row < n]
         if missing:
             raise InputError(f"{self.path} has the rows 0 to {n - 1}, not {missing[0]}.")
-        return table[wanted]
+        return np.asarray(table[wanted], dtype=np.float32)
 
     def _check_dim(self, dim: int) -> None:
         known = self.dim

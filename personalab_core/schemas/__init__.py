@@ -5,9 +5,10 @@ Good means: frozen, closed (unknown fields are refused), units in the names, and
 """
 
 from personalab_core.schemas.character import Character
-from personalab_core.schemas.content_plan import ContentPlan, PlannedContent, PlanSource
+from personalab_core.schemas.content_plan import ContentPlan, PlannedContent, PlannedIdea, PlanSource
 from personalab_core.schemas.contract import Contract
 from personalab_core.schemas.decisions import AssetOutcome, Decision, PolicyVerdict, PromptPatch, Reason
+from personalab_core.schemas.drift import DriftEventRecord, DriftState
 from personalab_core.schemas.evaluation import (
     CandidateResult,
     EmbeddingScore,
@@ -49,7 +50,9 @@ __all__ = [
     "Contract",
     "Cost",
     "Decision",
+    "DriftEventRecord",
     "DriftRecord",
+    "DriftState",
     "EmbeddingScore",
     "EvaluationResult",
     "EvaluatorInfo",
@@ -63,6 +66,7 @@ __all__ = [
     "OverrideRecord",
     "PlanSource",
     "PlannedContent",
+    "PlannedIdea",
     "PolicyVerdict",
     "PromptPatch",
     "RatioScore",

@@ -77,7 +77,8 @@ class Faces:
         """Return (3, dim): the mean of each framing, shrunk to that of all."""
         counts = np.array(self.counts, dtype=np.float64)[:, None]
         common = self.sums.sum(axis=0) / counts.sum()
-        return common + self.sums / (counts + FRAMING_WEIGHT) - counts / (counts + FRAMING_WEIGHT) * common
+        centroids: Rows = common + (self.sums - counts * common) / (counts + FRAMING_WEIGHT)
+        return centroids
 
     def uncertainty(self, weights: Sequence[float]) -> float:
         """Return the variance of a weighted mean of the centroids, in units of one embedding's.
@@ -180,9 +181,19 @@ class DirectionChart:
         """Return the length of the averaged shift, in units of what chance gives; 0 while it is too early."""
         if self.k < MIN_UPDATES:
             return 0.0
+        return math.sqrt(self._squared_shift() / self._squared_chance())
+
+    def moved(self) -> float:
+        """Return how far the averaged face has moved, chance taken off; embeddings have length 1."""
+        return math.sqrt(max(0.0, self._squared_shift() - self._squared_chance()))
+
+    def _squared_shift(self) -> float:
         off = self.mean - np.dot(self.weights, self.centroids)
+        return float(off @ off)
+
+    def _squared_chance(self) -> float:
         variance = ewma_variance(DIRECTION_LAMBDA, self.k) + self.faces.uncertainty(self.weights)
-        return math.sqrt(float(off @ off) / (self.power * variance)) / self.factor
+        return self.power * variance * self.factor**2
 
     def history(self) -> tuple[list[int], Rows]:
         """Return record numbers and (n, dim) residuals of the newest embeddings, oldest first."""

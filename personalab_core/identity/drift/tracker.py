@@ -167,6 +167,7 @@ def drift_record(attempt: AttemptRecord) -> DriftRecord | None:
         evaluator=evaluator.name,
         pack_hash=evaluator.pack_hash,
         anchor_sha256=attempt.anchor_sha256,
+        embedding_row=attempt.embedding_row,
     )
 
 

@@ -1,0 +1,102 @@
+"""A status in words: for the page, the command line, the event record and the message to a team."""
+
+from __future__ import annotations
+
+from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.status import DriftStatus
+from personalab_core.schemas.drift import DriftState
+
+STATE_WORDS = {
+    DriftState.CALIBRATING: "Calibrating",
+    DriftState.IN_CONTROL: "Same person",
+    DriftState.LEVEL_DOWN: "Level down",
+    DriftState.LEVEL_UP: "Level up",
+    DriftState.FAILURES: "Failures",
+    DriftState.SPREAD: "Spread",
+    DriftState.DIRECTION: "Direction",
+}
+_FRAMING = {"head": "head shots", "half": "half-body pictures", "full": "full-body pictures"}
+
+
+def headline(status: DriftStatus, name: str) -> str:
+    """Return the state in one sentence.
+
+    Args:
+        status: Of the timeline.
+        name: What to call the persona.
+    """
+    match status.state:
+        case DriftState.CALIBRATING:
+            return f"Too early for a verdict on drift: {status.n_baseline} of {BASELINE} records."
+        case DriftState.IN_CONTROL:
+            return f"{name} is steady. {status.n:,} records, level {status.level or 0:.3f}, no change found."
+        case DriftState.LEVEL_DOWN | DriftState.LEVEL_UP:
+            return f"{name} has changed {since(status)}."
+        case DriftState.FAILURES:
+            return f"More pictures fail than usual {since(status)}{_rates(status)}."
+        case DriftState.SPREAD:
+            return f"Scores scatter {_times(status)}as wide {since(status)}."
+        case _:
+            return f"The face has moved {since(status)}, though its score has not."
+
+
+def since(status: DriftStatus) -> str:
+    """Return when it began, with its error."""
+    if status.since is None:
+        return "lately"
+    if status.gradual:
+        return f"slowly, since about record {status.since}"
+    error = f", ±{status.since_error}" if status.since_error else ""
+    return f"since about record {status.since}{error}"
+
+
+def explanation(status: DriftStatus) -> str:
+    """Return how much, through what, and from where; empty where there is nothing to explain."""
+    parts = []
+    if status.state in (DriftState.LEVEL_DOWN, DriftState.LEVEL_UP) and status.size is not None:
+        verb = "fell" if status.size < 0 else "rose"
+        parts.append(f"The adjusted level {verb} by {abs(status.size):.3f}, {_where(status)}")
+    if status.state is DriftState.DIRECTION and status.size:
+        parts.append(f"Its embedding moved by {status.size:.2f} of its length away from its own baseline")
+    if status.split is not None and status.state.alarming:
+        parts.append(
+            f"Raw scores: {_signed(status.split.mix)} through the mix of framings, "
+            f"{_signed(status.split.within)} within them"
+        )
+    if status.also:
+        parts.append(f"Beyond its limit, too: {', '.join(STATE_WORDS[state].lower() for state in status.also)}")
+    if status.state.alarming and status.within:
+        parts.append("By now it is back within its limit")
+    if status.held:
+        parts.append("Held: the old baseline stays")
+    if status.unknown and status.state is not DriftState.CALIBRATING:
+        names = ", ".join(_FRAMING.get(name.split(" ", 1)[1], name.split(" ", 1)[1]) for name in status.unknown)
+        parts.append(f"Not yet calibrated, so not judged: {names}")
+    return ". ".join(parts) + "." if parts else ""
+
+
+def _where(status: DriftStatus) -> str:
+    place = status.origin
+    if place is None:
+        return "from where is too early to tell"
+    if place.place == "everywhere":
+        return "everywhere"
+    if place.place == "framing":
+        return f"in {_FRAMING.get(place.name or '', place.name or '')} only"
+    if place.place == "source":
+        return f"in pictures of {place.name} only"
+    return "from where is too early to tell"
+
+
+def _rates(status: DriftStatus) -> str:
+    if status.rate is None:
+        return ""
+    return f": {100 * status.rate[0]:.0f} % instead of {100 * status.rate[1]:.0f} %"
+
+
+def _times(status: DriftStatus) -> str:
+    return f"{status.size:.1f} times " if status.size and status.size > 1 else "more than twice "
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{abs(value):.3f}"

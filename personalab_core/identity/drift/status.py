@@ -1,0 +1,174 @@
+"""What the monitor has come to, put together for a person: state, since when, how much, why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from statistics import median
+
+from personalab_core.identity.drift.changes import (
+    ChangePoint,
+    MixSplit,
+    Origin,
+    direction_change,
+    level_change,
+    level_means,
+    origin,
+    split_mix,
+)
+from personalab_core.identity.drift.charts import FAILURE_CUT
+from personalab_core.identity.drift.monitor import CHARTS, LEVEL_RECORDS, Alarm, Charts, DriftMonitor, Past
+from personalab_core.schemas import DriftState, FrameSize
+
+
+@dataclass(frozen=True, slots=True)
+class DriftStatus:
+    """The state of one timeline. Numbers are of its records, from 1.
+
+    Attributes:
+        state: What holds.
+        n: Records of the timeline.
+        n_baseline: Records since the baseline began; of a calibrating one, those it has so far.
+        level: Adjusted level now, in score units at half-body framing; ``None`` while calibrating.
+        number: The record at which it was noticed; ``None`` if nothing was found.
+        since: First changed record.
+        since_error: Half the width of the span it may lie in; ``None`` where none can be given.
+        gradual: A slope fits better than a step: there is no exact start.
+        before: Adjusted level before the change.
+        size: Change of the adjusted level, in score units; of the direction, the length of the shift.
+        split: How much of the raw change is due to the mix of framings.
+        origin: Where it comes from.
+        rate: Share of failed records since the change, and before it.
+        held: A person said that the old baseline stays.
+        within: The chart is back within its limit.
+        also: Other charts beyond their limit.
+        unknown: Framings and sources with too few records to be judged.
+    """
+
+    state: DriftState
+    n: int
+    n_baseline: int
+    level: float | None = None
+    number: int | None = None
+    since: int | None = None
+    since_error: int | None = None
+    gradual: bool = False
+    before: float | None = None
+    size: float | None = None
+    split: MixSplit | None = None
+    origin: Origin | None = None
+    rate: tuple[float, float] | None = None
+    held: bool = False
+    within: bool = False
+    also: tuple[DriftState, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
+    """Return the status of a monitor.
+
+    Args:
+        monitor: Of the timeline.
+        offset: Records of the timeline before its baseline began.
+    """
+    state, charts = monitor.state, monitor.charts
+    n = offset + state.n
+    if charts is None:
+        return DriftStatus(DriftState.CALIBRATING, n, state.n)
+    level = centre(monitor, charts) + charts.level.mean * unit(monitor, charts)
+    common = DriftStatus(DriftState.IN_CONTROL, n, state.n, level=level, unknown=_unknown(state.known, state.past))
+    alarms = sorted(state.alarms, key=lambda alarm: (alarm.number, CHARTS.index(alarm.chart)))
+    if not alarms:
+        return common
+    return _found(monitor, charts, alarms, common, offset)
+
+
+def centre(monitor: DriftMonitor, charts: Charts) -> float:
+    """Return the score the baseline expects of a half-body picture from the source it knows best."""
+    sources = Counter(seen.source for seen in monitor.state.baseline)
+    best = sources.most_common(1)[0][0]
+    return charts.fit.level + charts.fit.half + charts.fit.sources.get(best, 0.0)
+
+
+def unit(monitor: DriftMonitor, charts: Charts, framing: FrameSize = "half") -> float:
+    """Return the score units per standard deviation of a picture of that framing."""
+    return monitor.state.parameters.usual.spread[framing] * charts.fit.scale
+
+
+def _found(monitor: DriftMonitor, charts: Charts, alarms: list[Alarm], common: DriftStatus, offset: int) -> DriftStatus:
+    first, *others = alarms
+    past = monitor.state.past
+    change = _change(charts, first, past)
+    known: dict[str, object] = {}
+    if change is not None:
+        exact = first.chart in ("level", "direction")
+        known = {"since": offset + change.number + 1, "since_error": change.error if exact else None}
+        known |= {"gradual": change.gradual, "split": split_mix(past, change.number)}
+        known |= _measured(monitor, charts, first, change)
+    return replace(
+        common,
+        state=state_of(first),
+        number=offset + first.number + 1,
+        held=first.held,
+        within=abs(_value(charts, first)) <= getattr(monitor.state.parameters.limits, first.chart),
+        also=tuple(state_of(alarm) for alarm in others),
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def state_of(alarm: Alarm) -> DriftState:
+    """Return the state that an alarm means."""
+    if alarm.chart == "level":
+        return DriftState.LEVEL_UP if alarm.up else DriftState.LEVEL_DOWN
+    return DriftState(alarm.chart)
+
+
+def _change(charts: Charts, alarm: Alarm, past: list[Past]) -> ChangePoint | None:
+    """Return when it began, from what was known shortly after the alarm: later records would only blur it."""
+    near = [p for p in past if p.number <= alarm.number + 20]
+    if alarm.chart == "level":
+        return level_change(near, noise=charts.level.factor)
+    if alarm.chart == "direction" and charts.direction is not None:
+        numbers, residuals = charts.direction.history()
+        n = sum(number <= alarm.number + 20 for number in numbers)
+        return direction_change(numbers[:n], residuals[:n], power=charts.direction.power)
+    began = charts.failures.began if alarm.chart == "failures" else charts.spread.began
+    return ChangePoint(min(began, alarm.number), min(began, alarm.number), alarm.number)
+
+
+def _measured(monitor: DriftMonitor, charts: Charts, alarm: Alarm, change: ChangePoint) -> dict[str, object]:
+    past = monitor.state.past
+    if alarm.chart == "direction":
+        return {"size": charts.direction.moved() if charts.direction else None}
+    if alarm.chart == "failures":
+        return {"rate": (_failed(past, change.number, since=True), _failed(past, change.number, since=False))}
+    if alarm.chart == "spread":
+        return {"size": _scatter(past, change.number)}
+    before, since = level_means(past, change.number, lambda p: unit(monitor, charts, p.seen.framing))
+    middle = centre(monitor, charts)
+    return {"before": middle + before, "size": since - before, "origin": origin(past, change.number)}
+
+
+def _failed(past: list[Past], change: int, *, since: bool) -> float:
+    own = [p for p in past if (p.number >= change) == since]
+    return sum(p.z < FAILURE_CUT for p in own) / max(len(own), 1)
+
+
+def _scatter(past: list[Past], change: int) -> float:
+    """Return the median absolute residual since the change over that before it."""
+    since = [abs(p.z) for p in past if p.number >= change] or [0.0]
+    before = [abs(p.z) for p in past if p.number < change] or [1.0]
+    return median(since) / max(median(before), 1e-9)
+
+
+def _value(charts: Charts, alarm: Alarm) -> float:
+    if alarm.chart == "level":
+        return charts.level.statistic
+    if alarm.chart == "direction":
+        return charts.direction.statistic() if charts.direction else 0.0
+    return charts.failures.value if alarm.chart == "failures" else charts.spread.value
+
+
+def _unknown(known: dict[str, int], past: list[Past]) -> tuple[str, ...]:
+    seen = {f"framing {p.seen.framing}" for p in past} | {f"source {p.seen.source}" for p in past}
+    return tuple(sorted(name for name in seen if known.get(name, 0) < LEVEL_RECORDS))

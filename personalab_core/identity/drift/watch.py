@@ -1,0 +1,516 @@
+"""Follows a persona's timeline with the monitor: reads what is new, keeps what it knows beside the records.
+
+Everything here except the events is derived from the timeline and may be deleted; it is then worked out
+anew. Nothing of it runs inside the attempt loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from personalab_core.config.atomic_files import workspace_errors, write_atomic
+from personalab_core.errors import InputError
+from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor, MonitorState, Reading
+from personalab_core.identity.drift.observing import EmbeddingRows, observe, source_of
+from personalab_core.identity.drift.parameters import DriftParameters, Usual, shipped_parameters
+from personalab_core.identity.drift.pooling import PersonaFit, pool
+from personalab_core.identity.drift.sentences import explanation, headline
+from personalab_core.identity.drift.status import DriftStatus, centre, state_of, status_of, unit
+from personalab_core.identity.drift.trace import DECISIONS, FRAMINGS, TRACE, Trace, TraceFile, empty
+from personalab_core.identity.drift.tracker import DriftTracker
+from personalab_core.observability import Journal
+from personalab_core.observability.locking import exclusive
+from personalab_core.schemas import DriftEventRecord, DriftRecord, DriftState, check_slug
+
+MONITOR_FOLDER = "monitor"
+_BLOCK_BYTES = 4_194_304
+
+
+@dataclass(slots=True)
+class SeriesState:
+    """One timeline: records of one instrument against one anchor.
+
+    Attributes:
+        monitor: The monitor of the baseline in force.
+        segment: Baselines before it.
+        offset: Records before that baseline began.
+        n: Records in all.
+        sources: Sources in the order of their first record.
+    """
+
+    monitor: MonitorState
+    segment: int = 0
+    offset: int = 0
+    n: int = 0
+    sources: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class WatchState:
+    """How far the timeline is read, and what came of it."""
+
+    schema_version: Literal[1] = 1
+    bytes: int = 0
+    lines: int = 0
+    last_start: int = 0
+    last_hash: str = ""
+    answered: int = 0
+    anchor: str | None = None
+    current: str | None = None
+    series: dict[str, SeriesState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What is known of one persona's timeline.
+
+    Attributes:
+        persona: Id of the persona.
+        status: Of the timeline in force.
+        trace: What the charts said of each of its records.
+        sources: Names behind the trace's source numbers.
+        events: Of all its timelines, oldest first.
+        behind_bytes: Of the timeline's file, not read yet.
+    """
+
+    persona: str
+    status: DriftStatus
+    trace: Trace
+    sources: tuple[str, ...]
+    events: tuple[DriftEventRecord, ...]
+    behind_bytes: int = 0
+
+    @property
+    def open_alarm(self) -> DriftEventRecord | None:
+        """The alarm that waits for an answer, if there is one."""
+        if not self.status.state.alarming or self.status.held:
+            return None
+        return next((e for e in reversed(self.events) if e.event == "alarm"), None)
+
+
+_STATE = TypeAdapter(WatchState)
+
+
+class DriftWatch:
+    """Judges the timelines below one folder. Safe between threads and processes.
+
+    Args:
+        log_dir: Folder of the timelines (``config.evaluation.drift.log_dir``).
+        output_dir: The workspace's output folder, which holds the embeddings.
+        parameters: Limits and the usual persona; those that ship if ``None``.
+        clock: Time of the events that are found.
+    """
+
+    def __init__(
+        self,
+        log_dir: Path,
+        output_dir: Path,
+        *,
+        clock: Callable[[], datetime],
+        parameters: DriftParameters | None = None,
+    ) -> None:
+        self._tracker = DriftTracker(log_dir)
+        self._log_dir = Path(log_dir)
+        self._output_dir = Path(output_dir)
+        self._parameters = parameters
+        self._clock = clock
+
+    def look(self, persona: str, *, max_bytes: int | None = None) -> Drift | None:
+        """Return what is known of a persona's timeline, ``None`` if there is no record on it.
+
+        Args:
+            persona: Id of the persona.
+            max_bytes: Read at most so much of the timeline now, so that a page opens at once.
+
+        Raises:
+            InputError: ``persona`` is not a persona id.
+            WorkspaceError: A file cannot be read or written.
+        """
+        folder = self._folder(persona)
+        timeline = self._tracker.journal(persona).path
+        if not timeline.is_file():
+            return None
+        with exclusive(folder / "state.json"):
+            state = self._load(folder, timeline)
+            work = _Work(self, persona, folder, state)
+            if work.read(timeline, max_bytes):
+                work.finish()
+        return self._said(persona, folder, state, timeline.stat().st_size - state.bytes)
+
+    def events(self, persona: str) -> Journal[DriftEventRecord]:
+        """Return the log of alarms and answers of a persona.
+
+        Raises:
+            InputError: ``persona`` is not a persona id.
+        """
+        return Journal(self._log_dir / f"{check_slug(persona)}_drift_events.jsonl", DriftEventRecord)
+
+    def accept(self, persona: str, *, reason: str) -> DriftEventRecord:
+        """Take what is since the change for normal: a new baseline begins at the change point.
+
+        Raises:
+            InputError: Nothing was found, or no reason is given.
+        """
+        return self._answer(persona, "accepted", reason)
+
+    def hold(self, persona: str, *, reason: str) -> DriftEventRecord:
+        """Keep the baseline: the change is not normal, and the next one is news again.
+
+        Raises:
+            InputError: Nothing was found, or no reason is given.
+        """
+        return self._answer(persona, "held", reason)
+
+    def _answer(self, persona: str, event: Literal["accepted", "held"], reason: str) -> DriftEventRecord:
+        found = self.look(persona)
+        if found is None or not found.status.state.alarming:
+            raise InputError(f"{persona} has no change to answer: {found.status.state if found else 'no record yet'}.")
+        if not reason.strip():
+            raise InputError("A reason is needed; it is kept with the record.")
+        status = found.status
+        what = "Accepted as the new normal" if event == "accepted" else "Held: the old baseline stays"
+        alarm = next(e for e in reversed(found.events) if e.event == "alarm")
+        record = self.events(persona).append(
+            alarm.model_copy(
+                update={
+                    "timestamp": self._clock(),
+                    "event": event,
+                    "state": status.state,
+                    "line": int(found.trace["line"][-1]),
+                    "number": status.n,
+                    "since": status.since or status.number,
+                    "sentence": f"{what}, from record {status.since or status.number} on."
+                    if event == "accepted"
+                    else f"{what}.",
+                    "reason": reason.strip(),
+                    "sequence_number": None,
+                    "previous_hash": None,
+                    "record_hash": None,
+                }
+            )
+        )
+        self.look(persona)
+        return record
+
+    def usual(self, series: str) -> Usual:
+        """Return what is usual among the personas of this workspace that were measured by the same instrument."""
+        shipped = self._limits().usual
+        fits = []
+        for path in sorted((self._log_dir / MONITOR_FOLDER).glob(f"*/{_instrument(series)}.fit.json")):
+            try:
+                fits.append(PersonaFit.model_validate_json(path.read_bytes()))
+            except (OSError, ValidationError):
+                continue
+        return pool(fits, shipped)
+
+    def new_monitor(self, series: str) -> DriftMonitor:
+        """Return a monitor for a new baseline."""
+        return DriftMonitor(DriftParameters(limits=self._limits().limits, usual=self.usual(series)))
+
+    def now(self) -> datetime:
+        """Return the current time."""
+        return self._clock()
+
+    @property
+    def output_dir(self) -> Path:
+        """Folder of the embeddings."""
+        return self._output_dir
+
+    def _limits(self) -> DriftParameters:
+        return self._parameters or shipped_parameters()
+
+    def _folder(self, persona: str) -> Path:
+        return self._log_dir / MONITOR_FOLDER / check_slug(persona)
+
+    def _load(self, folder: Path, timeline: Path) -> WatchState:
+        """Return what an earlier look came to, or nothing if the timeline is another one since."""
+        try:
+            state = _STATE.validate_json((folder / "state.json").read_bytes())
+        except (OSError, ValidationError):
+            return WatchState()
+        whole = all(TraceFile(folder / f"{key}.trace").holds(s.n) for key, s in state.series.items())
+        return state if whole and _continues(timeline, state) else WatchState()
+
+    def _said(self, persona: str, folder: Path, state: WatchState, behind: int) -> Drift | None:
+        if state.current is None:
+            return None
+        series = state.series[state.current]
+        monitor = DriftMonitor(series.monitor.parameters, state=series.monitor)
+        return Drift(
+            persona,
+            status_of(monitor, offset=series.offset),
+            TraceFile(folder / f"{state.current}.trace").read(series.n),
+            tuple(series.sources),
+            tuple(self.events(persona).read().records),
+            behind,
+        )
+
+
+def _continues(timeline: Path, state: WatchState) -> bool:
+    """Return whether the last line that was read still stands where it stood."""
+    if state.bytes == 0:
+        return True
+    with workspace_errors("read", timeline), timeline.open("rb") as file:
+        file.seek(state.last_start)
+        return _hash(file.read(state.bytes - state.last_start)) == state.last_hash
+
+
+def _hash(line: bytes) -> str:
+    return hashlib.blake2b(line, digest_size=12).hexdigest()
+
+
+def _instrument(series: str) -> str:
+    return series.rsplit("_", 1)[0]
+
+
+class _Work:
+    """One look: reads new lines, feeds the monitors, answers and events."""
+
+    def __init__(self, watch: DriftWatch, persona: str, folder: Path, state: WatchState) -> None:
+        self._watch, self._persona, self._folder, self._state = watch, persona, folder, state
+        self._rows: dict[str, list[tuple[object, ...]]] = {}
+        self._answers = [e for e in watch.events(persona).read().records if e.event in ("accepted", "held")]
+        self._monitors: dict[str, DriftMonitor] = {}
+        self._embeddings = EmbeddingRows(watch.output_dir, persona)
+        self._found: list[DriftEventRecord] = []
+        self._first_row: dict[str, int] = {}
+
+    def read(self, timeline: Path, max_bytes: int | None) -> bool:
+        """Read what is new, in blocks; return whether anything changed."""
+        changed = self._answer_due()
+        read = 0
+        for block in _blocks(timeline, self._state.bytes):
+            self._take(block)
+            changed = True
+            read += len(block)
+            if max_bytes is not None and read >= max_bytes:
+                break
+        return changed
+
+    def finish(self) -> None:
+        """Write everything down: first the rows, then the state that counts them, then the events."""
+        for key, rows in self._rows.items():
+            TraceFile(self._folder / f"{key}.trace").write(np.array(rows, TRACE), after=self._first_row[key])
+        for key, monitor in self._monitors.items():
+            charts = monitor.charts
+            if charts is not None:
+                fit = PersonaFit(fit=charts.fit, reference=monitor.state.reference)
+                write_atomic(self._folder / f"{_instrument(key)}.fit.json", fit.model_dump_json().encode())
+        write_atomic(self._folder / "state.json", _STATE.dump_json(self._state))
+        self._log_events()
+
+    def _take(self, block: bytes) -> None:
+        start = self._state.bytes
+        lines = block.split(b"\n")[:-1]
+        parsed = [_parsed(line) for line in lines]
+        faces = self._embeddings.of([r for r in parsed if r is not None])
+        for line, record in zip(lines, parsed, strict=True):
+            length = len(line) + 1
+            self._state.lines += 1
+            if record is not None and record.asset_type == "image":
+                self._feed(record, faces, start, length)
+            self._state.last_start, self._state.last_hash = start, _hash(line + b"\n")
+            start += length
+            self._state.bytes = start
+            self._answer_due()
+
+    def _feed(self, record: DriftRecord, faces: Callable[[DriftRecord], object], start: int, length: int) -> None:
+        key = self._series_of(record)
+        series = self._state.series.get(key)
+        if series is None:
+            series = self._begin(key, record)
+        self._state.current = key
+        source = source_of(record)
+        if source not in series.sources:
+            series.sources.append(source)
+        monitor = self._monitor(key)
+        reading = monitor.update(observe(record, monitor.state.parameters.usual), faces(record))  # type: ignore[arg-type]
+        row = _row(record, reading, monitor, series, start, length, self._state.lines)
+        self._rows.setdefault(key, []).append(row)
+        self._first_row.setdefault(key, series.n)
+        series.n += 1
+        for chart in reading.raised:
+            alarm = next(a for a in monitor.state.alarms if a.chart == chart)
+            self._event("alarm", key, record, state_of(alarm))
+
+    def _begin(self, key: str, record: DriftRecord) -> SeriesState:
+        earlier = self._state.current
+        series = self._state.series[key] = SeriesState(self._watch.new_monitor(key).state)
+        if earlier is not None:
+            same = _instrument(earlier) == _instrument(key)
+            why = "another anchor" if same else "another recogniser or model pack"
+            self._event("new_baseline", key, record, DriftState.CALIBRATING, sentence=f"A new baseline begins: {why}.")
+        return series
+
+    def _monitor(self, key: str) -> DriftMonitor:
+        if key not in self._monitors:
+            state = self._state.series[key].monitor
+            self._monitors[key] = DriftMonitor(state.parameters, state=state)
+        return self._monitors[key]
+
+    def _series_of(self, record: DriftRecord) -> str:
+        """Return the timeline a record belongs to; one without an anchor belongs to that in force."""
+        self._state.anchor = record.anchor_sha256 or self._state.anchor
+        return f"{record.evaluator}-{record.pack_hash[:16]}_{(self._state.anchor or 'none')[:12]}"
+
+    def _answer_due(self) -> bool:
+        """Carry out the answers of people that were given at this point of the timeline."""
+        done = False
+        while self._state.answered < len(self._answers):
+            answer = self._answers[self._state.answered]
+            if answer.line > self._state.lines or answer.series not in self._state.series:
+                break
+            self._state.answered += 1
+            done = True
+            if answer.event == "held":
+                self._monitor(answer.series).hold()
+            else:
+                self._rebase(answer)
+        return done
+
+    def _rebase(self, answer: DriftEventRecord) -> None:
+        """Begin a new baseline at the change point and judge the records since then by it."""
+        key = answer.series
+        series = self._state.series[key]
+        trace = self._trace(key)
+        first = max(0, min((answer.since or series.n) - 1, series.n))
+        monitor = self._watch.new_monitor(key)
+        series.monitor, series.segment, series.offset, series.n = monitor.state, series.segment + 1, first, first
+        self._monitors[key] = monitor
+        kept = self._rows.get(key, [])
+        begun = self._first_row.setdefault(key, first)
+        if first >= begun:
+            self._rows[key] = kept[: first - begun]
+        else:
+            self._rows[key], self._first_row[key] = [], first
+        for row in trace[first:]:
+            record = self._record_at(int(row["start"]), int(row["length"]))
+            faces = self._embeddings.of([record])
+            reading = monitor.update(observe(record, monitor.state.parameters.usual), faces(record))
+            again = _row(record, reading, monitor, series, int(row["start"]), int(row["length"]), int(row["line"]))
+            self._rows[key].append(again)
+            series.n += 1
+
+    def _trace(self, key: str) -> Trace:
+        series = self._state.series[key]
+        new = self._rows.get(key, [])
+        old = TraceFile(self._folder / f"{key}.trace").read(self._first_row.get(key, series.n))
+        return np.concatenate([old, np.array(new, TRACE)]) if new else old
+
+    def _record_at(self, start: int, length: int) -> DriftRecord:
+        path = self._watch._tracker.journal(self._persona).path
+        with workspace_errors("read", path), path.open("rb") as file:
+            file.seek(start)
+            return DriftRecord.model_validate_json(file.read(length))
+
+    def _event(
+        self,
+        event: Literal["alarm", "new_baseline"],
+        key: str,
+        record: DriftRecord,
+        state: DriftState,
+        *,
+        sentence: str | None = None,
+    ) -> None:
+        series = self._state.series[key]
+        status = status_of(self._monitor(key), offset=series.offset)
+        said = sentence or " ".join(filter(None, (headline(status, self._persona), explanation(status))))
+        found = state is status.state
+        self._found.append(
+            DriftEventRecord(
+                timestamp=self._watch.now(),
+                event=event,
+                persona=self._persona,
+                series=key,
+                segment=series.segment,
+                state=state,
+                line=self._state.lines,
+                number=series.n,
+                attempt_id=record.attempt_id,
+                since=status.since if found else None,
+                since_error=status.since_error if found else None,
+                size=status.size if found else None,
+                sentence=said,
+                simulated=record.simulated,
+            )
+        )
+
+    def _log_events(self) -> None:
+        """Append what was found, unless an earlier look, whose state was lost, has found it before."""
+        if not self._found:
+            return
+        journal = self._watch.events(self._persona)
+        known = {_identity(e) for e in journal.read().records}
+        for event in self._found:
+            if _identity(event) not in known:
+                journal.append(event)
+
+
+def _identity(event: DriftEventRecord) -> tuple[object, ...]:
+    return event.event, event.series, event.segment, event.state, event.attempt_id
+
+
+def _blocks(path: Path, start: int) -> Iterator[bytes]:
+    """Yield whole lines from ``start`` on; what follows the last line end is not finished yet."""
+    with workspace_errors("read", path), path.open("rb") as file:
+        file.seek(start)
+        rest = b""
+        while data := file.read(_BLOCK_BYTES):
+            whole, end, rest = (rest + data).rpartition(b"\n")
+            if end:
+                yield whole + end
+
+
+def _parsed(line: bytes) -> DriftRecord | None:
+    try:
+        return DriftRecord.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def _row(
+    record: DriftRecord,
+    reading: Reading,
+    monitor: DriftMonitor,
+    series: SeriesState,
+    start: int,
+    length: int,
+    line: int,
+) -> tuple[object, ...]:
+    charts, limits = monitor.charts, monitor.state.parameters.limits
+    nan = float("nan")
+    middle = level = band = nan
+    if charts is not None and reading.z is not None:
+        middle, step = centre(monitor, charts), unit(monitor, charts)
+        level, band = middle + charts.level.mean * step, limits.level * charts.level.sd * step
+    return (
+        start,
+        length,
+        line,
+        record.timestamp.timestamp(),
+        record.composite_score,
+        FRAMINGS.index(record.frame_size),
+        DECISIONS.index(record.decision),
+        series.sources.index(source_of(record)) if source_of(record) in series.sources else 0,
+        series.segment,
+        reading.judged,
+        sum(1 << CHARTS.index(chart) for chart in reading.raised),
+        nan if reading.z is None else reading.z,
+        middle,
+        level,
+        band,
+        reading.failures / limits.failures if reading.z is not None else nan,
+        reading.spread / limits.spread if reading.z is not None else nan,
+        reading.direction / limits.direction if reading.z is not None else nan,
+    )
+
+
+__all__ = ["Drift", "DriftWatch", "empty"]
