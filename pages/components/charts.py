@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -84,8 +85,8 @@ def draw_timeline(view: DriftView, picked: str | None) -> go.Figure:
     _add_points(figure, view, c, picked)
     figure.add_trace(
         go.Scatter(
-            x=[n for n, _ in view.mean],
-            y=[value for _, value in view.mean],
+            x=np.array([n for n, _ in view.mean]),
+            y=np.array([value for _, value in view.mean]),
             mode="lines",
             line={"color": c.accept, "width": 2.5},
             hoverinfo="skip",
@@ -124,9 +125,10 @@ def _add_points(figure: go.Figure, view: DriftView, c: Tokens, picked: str | Non
             continue
         figure.add_trace(
             go.Scatter(
-                x=[p.number for p in points],
-                y=[p.score for p in points],
-                customdata=[p.attempt_id for p in points],
+                # Arrays: Plotly looks at every element of a list.
+                x=np.array([p.number for p in points]),
+                y=np.array([p.score for p in points]),
+                customdata=np.array([p.attempt_id for p in points]),
                 mode="markers",
                 marker={"symbol": shape, "size": 7, "color": c.dot, "opacity": 0.85, "line_width": 0},
                 selected={"marker": {"opacity": 1}},

@@ -92,6 +92,7 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
     points = [p for p in history.points if _wanted(p, wanted)]
     thresholds = history.attempts.thresholds or (None, None)
     answer, detail = _sentences(history, change)
+    sizes = {p.frame_size for p in history.points}
     kept = [p for p in points if p.decision == Decision.ACCEPT]
     mean = rolling_mean([p.score for p in kept])[MIN_MEAN - 1 :]
     title = _title(timeline, change)
@@ -109,8 +110,8 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
         retry_threshold=thresholds[1],
         calibrated_at=_calibrated_at(history.points),
         before=change.before if change else None,
-        frame_sizes=tuple(size for size in ("head", "half", "full") if size in timeline.values("frame_size")),
-        providers=tuple(timeline.values("provider")),
+        frame_sizes=tuple(size for size in ("head", "half", "full") if size in sizes),
+        providers=tuple(dict.fromkeys(p.provider for p in history.points)),
         last_attempt_id=history.points[-1].attempt_id if history.points else None,
         simulated=len(timeline.narrowed("simulated")) > 0,
         alt=f"Scores of {numbers.plural(len(timeline), 'record')}. {title}. {answer}",

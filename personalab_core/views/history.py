@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from typing import NamedTuple
 
 from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character
 from personalab_core.views import words
@@ -13,8 +14,7 @@ from personalab_core.views.logs import AttemptLog, DriftLog
 from personalab_core.views.pictures import Picture, picture
 
 
-@dataclass(frozen=True, slots=True)
-class DriftPoint:
+class DriftPoint(NamedTuple):
     """One measured picture on a timeline. ``number`` counts the records of this timeline from 1."""
 
     number: int
@@ -78,7 +78,7 @@ class PersonaHistory:
     def points(self) -> tuple[DriftPoint, ...]:
         """The timeline as a chart needs it, from the index alone: no line is read."""
         rows = self.timeline.columns("composite", "frame_size", "decision", "provider", "attempt_id")
-        return tuple(DriftPoint(n, *row) for n, row in enumerate(rows, 1))
+        return tuple(DriftPoint._make((n, *row)) for n, row in enumerate(rows, 1))
 
     def asset_of(self, attempt: AttemptRecord) -> tuple[int, Asset]:
         """Return the asset an attempt belongs to, with its place among the persona's assets from 1."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import fmean, variance
 
 from personalab_core.schemas import Decision, DriftRecord
@@ -80,4 +81,5 @@ def _off(records: Sequence[DriftRecord], normal: dict[str, float], overall: floa
 
 def rolling_mean(values: Sequence[float], window: int = RECENT_RECORDS) -> list[float]:
     """Return the mean of each value and up to ``window - 1`` values before it."""
-    return [fmean(values[max(0, n - window + 1) : n + 1]) for n in range(len(values))]
+    sums = [0.0, *accumulate(values)]
+    return [(sums[n] - sums[max(0, n - window)]) / min(n, window) for n in range(1, len(sums))]

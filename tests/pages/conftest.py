@@ -7,11 +7,16 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.support.dashboard import CHROMIUM, DashboardServer, new_context, open_browser
 from tests.support.workspace_builder import WorkspaceBuilder, typical_workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 NAVIGATION = Path(__file__).resolve().parents[2] / "pages" / "navigation.py"
 
@@ -66,3 +71,50 @@ def answer_of(at: AppTest) -> str:
 
 def labels_of(at: AppTest) -> list[str]:
     return [button.label for button in at.button]
+
+
+# The real thing -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed; scripts/get_chromium.sh does it")
+    with open_browser() as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which no script may fail."""
+    context = new_context(browser)
+    made = context.new_page()
+    errors: list[str] = []
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    context.close()
+    assert not errors
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., DashboardServer]]:
+    """Start the dashboard of a workspace on a free port."""
+    running: list[DashboardServer] = []
+
+    def started(root: Path, **environment: str) -> DashboardServer:
+        running.append(DashboardServer(root, tmp_path / "server.log", environment))
+        running[-1].start()
+        return running[-1]
+
+    yield started
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def typical_server(typical_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardServer]:
+    """A server that tests only look at."""
+    server = DashboardServer(typical_root, tmp_path_factory.mktemp("server") / "server.log")
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,34 @@
+"""Steps that journeys in the browser share. None of them sleeps; each waits for what a person would see."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.support.dashboard import STEP_MS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROLE_OF_FOCUS = """() => {
+  let e = document.activeElement
+  while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement
+  return e?.getAttribute("role")
+}"""
+
+SETTLED = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning"
+  && !!document.querySelector("h1")
+  && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"], [data-stale="true"]')"""
+
+
+def heading(page: Page, text: str | re.Pattern[str]) -> None:
+    """Wait until the page answers with this sentence."""
+    from playwright.sync_api import expect
+
+    expect(page.get_by_role("heading", level=1, name=text)).to_be_visible(timeout=STEP_MS)
+
+
+def open_settled(page: Page, address: str) -> None:
+    """Open an address and wait until nothing is on its way any more."""
+    page.goto(address)
+    page.wait_for_function(SETTLED)

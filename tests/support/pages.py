@@ -1,0 +1,16 @@
+"""Every page of the dashboard over the typical workspace, by address."""
+
+from __future__ import annotations
+
+EVERY_PAGE: tuple[str, ...] = (
+    "/",
+    "/personas",
+    "/anchors?persona=ines",
+    "/anchors?persona=noor",
+    "/generate?persona=ines",
+    "/attempts",
+    "/attempts?attempt=ines-0003-1",
+    "/drift?persona=ines",
+    "/evaluate",
+    "/system",
+)
