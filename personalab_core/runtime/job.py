@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from personalab_core.errors import PersonalabError
+from personalab_core.errors import BudgetReachedError, PersonalabError, RecordError, WorkspaceError
 from personalab_core.generation import compute_config_hash
 from personalab_core.orchestration import AssetRequest, GenerationResult, VideoResult
 from personalab_core.orchestration.asset_run import describe_error
@@ -27,6 +27,9 @@ class JobSpec(Contract):
         scenario_template: Prompt template; empty or ``None`` means the built-in one.
         prompt: What the picture or video shows.
         asset_type: Kind of asset; it says which kind of prompt is wanted.
+        scenario: Name of the scenario, for the record.
+        batch_id: Job of the workspace that this is a part of: the records name it, and its budget pays.
+            By itself a job is named by ``job_id``, and the budget is that of the runner's ledger.
     """
 
     job_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
@@ -36,6 +39,8 @@ class JobSpec(Contract):
     scenario_template: Mapping[str, Any] | None = None
     prompt: ImagePrompt | VideoPrompt
     asset_type: Literal["image", "video"] = "image"
+    scenario: str | None = None
+    batch_id: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -62,8 +67,10 @@ class JobSpec(Contract):
             scenario_template=self.scenario_template,
             seed=self.seed,
             asset_id=self.job_id,
-            job_id=self.job_id,
+            scenario=self.scenario,
+            job_id=self.batch_id or self.job_id,
             config_hash=self.config_hash,
+            budget_run=self.batch_id,
         )
 
 
@@ -93,6 +100,16 @@ class JobResult(Contract):
         """Whether a picture or video was accepted."""
         return self.outcome is AssetOutcome.ACCEPTED
 
+    @property
+    def paused(self) -> bool:
+        """Whether it waits for a person: for more budget, for disk space, for permission to write."""
+        return (self.error or "").startswith(_PAUSES)
+
+    @property
+    def possibly_paid(self) -> bool:
+        """Whether it ended because an earlier run may have paid for it and never learned the answer."""
+        return self.outcome is AssetOutcome.FAILED and bool(self.attempts) and self.attempts[-1].cost.possibly_paid
+
     @classmethod
     def of(cls, job: JobSpec, result: GenerationResult | VideoResult) -> Self:
         """Return the result of a job whose asset was carried out."""
@@ -114,6 +131,9 @@ class JobResult(Contract):
         described = describe_error(error)
         sentence = str(error) if isinstance(error, PersonalabError) else f"Failed with {described}; see the log."
         return cls(**_identity(job), outcome=AssetOutcome.FAILED, sentence=sentence, error=described)
+
+
+_PAUSES = tuple(f"{kind.__name__}:" for kind in (BudgetReachedError, WorkspaceError, RecordError))
 
 
 def _identity(job: JobSpec) -> dict[str, Any]:

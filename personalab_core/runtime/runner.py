@@ -185,7 +185,13 @@ class AsyncRunner:
         self._max_concurrent_jobs = max_concurrent_jobs
         limits = Limits(provider_semaphore, rate_limiter)
 
-        def lane(generator: GeneratesAsync, keeper: Keeper, provider: str, own_context: GenerationContext) -> Lane:
+        def lane(
+            generator: GeneratesAsync,
+            keeper: Keeper,
+            provider: str,
+            own_context: GenerationContext,
+            account: SubmissionLedger | None,
+        ) -> Lane:
             workbench = Workbench.assemble(
                 keeper=keeper,
                 policy=policy,
@@ -200,7 +206,7 @@ class AsyncRunner:
                 timer=timer,
                 on_event=on_event,
                 chance=chance,
-                ledger=ledger,
+                ledger=account,
             )
             return Lane(workbench, generator, provider, retry_policy, limits, eval_pool, policy.accept_threshold, timer)
 
@@ -209,11 +215,13 @@ class AsyncRunner:
             PictureKeeper(image_generator, Path(output_dir)),
             provider_key or provider_of(client, "image"),
             context or image_generator.context,
+            ledger,
         )
         self._videos: Lane | None = None
         if video_generator is not None:
             keeper = VideoKeeper(video_generator, Path(output_dir))
-            self._videos = lane(video_generator, keeper, video_generator.provider, video_generator.context)
+            shared = self._pictures.workbench.ledger
+            self._videos = lane(video_generator, keeper, video_generator.provider, video_generator.context, shared)
 
     def run(
         self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None, on_done: OnDone | None = None
