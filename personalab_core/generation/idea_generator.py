@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from personalab_core.config import Config, write_yaml
+from personalab_core.config import Config
 from personalab_core.errors import ConfigError, LLMError
 from personalab_core.generation.context import SIMULATED_PROVIDER
+from personalab_core.generation.novelty import repetitions
+from personalab_core.generation.plan_store import save_plan
 from personalab_core.generation.retry_policy import RetryPolicy
 from personalab_core.generation.transport import TransportRetry
 from personalab_core.llm import LLMClient, LLMTextResponse, provider_of
 from personalab_core.prompts import SystemPrompt, prompt_hash, render_template, subject_description
-from personalab_core.schemas import Character, ContentPlan, Contract, PlannedContent, PlanSource
+from personalab_core.schemas import Character, ContentPlan, Contract, PlannedContent, PlannedIdea, PlanSource
 
 PLAN_PROMPT = "content_plan"
 
@@ -26,7 +28,7 @@ class _Answer(Contract):
 
     model_config = ConfigDict(extra="ignore")
 
-    planned_content: tuple[PlannedContent, ...] = Field(min_length=1)
+    planned_content: tuple[PlannedIdea, ...] = Field(min_length=1)
 
 
 class IdeaGenerator:
@@ -38,6 +40,7 @@ class IdeaGenerator:
         persona: Whom to plan for.
         system_prompts: As ``load_system_prompts`` gives them.
         n_items: How many pieces to plan.
+        earlier: Ideas that were planned before and are not to be repeated.
         transport_retry: Repeats failed calls; a :class:`RetryPolicy` with its defaults if ``None``.
         clock: Current time, with zone.
 
@@ -53,6 +56,7 @@ class IdeaGenerator:
         persona: Character,
         system_prompts: Mapping[str, SystemPrompt],
         n_items: int = 3,
+        earlier: Sequence[PlannedIdea] = (),
         transport_retry: TransportRetry | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -64,35 +68,38 @@ class IdeaGenerator:
         self._persona = persona
         self._prompt = system_prompts[PLAN_PROMPT]
         self._n_items = n_items
+        self._earlier = tuple(earlier)
         self._transport_retry: TransportRetry = transport_retry or RetryPolicy()
         self._clock = clock
 
     def generate(self) -> ContentPlan:
-        """Return a valid plan. An answer that is not valid is sent back once with what is wrong.
+        """Return a valid plan.
+
+        An answer that breaks the schema, leaves the persona's pillars or repeats earlier ideas is
+        sent back once with what is wrong. Ideas that are still repetitions then are left out and
+        named in the plan; how repetition is told is in :mod:`personalab_core.generation.novelty`.
 
         Raises:
-            LLMError: The call failed, was blocked, or was not valid twice.
+            LLMError: The call failed, was blocked, was not valid twice, or brought nothing new.
         """
         variables = self._variables()
         system = render_template(self._prompt.system, variables, source=self._prompt.source)
         user = render_template(self._prompt.user, variables, source=self._prompt.source)
-        response = self._ask(system, user)
-        try:
-            answer = _Answer.model_validate(response.parsed)
-        except ValidationError as error:
-            response = self._ask(system, f"{user}\n\n{_correction(error)}")
-            answer = self._last_chance(response)
-        return self._plan(answer, response, f"{system}\n{user}")
+        response = self._ask(system, f"{user}{self._known_ideas()}")
+        problems = self._problems(response)
+        if problems:
+            response = self._ask(system, f"{user}{self._known_ideas()}\n\n{_correction(problems)}")
+        return self._plan(self._checked(response), response, f"{system}\n{user}")
 
     def generate_and_save(self, path: str | Path) -> ContentPlan:
-        """Return a valid plan, saved as YAML at ``path``; a file that is there is replaced as a whole.
+        """Return a valid plan, saved as YAML at ``path``; a plan that is there is kept in ``plans/`` beside it.
 
         Raises:
-            LLMError: The call failed, was blocked, or was not valid twice; ``path`` is as before.
+            LLMError: As :meth:`generate`; ``path`` is as before.
             WorkspaceError: The file cannot be written; ``path`` is as before.
         """
         plan = self.generate()
-        write_yaml(Path(path), plan.model_dump(mode="json"))
+        save_plan(Path(path), plan)
         return plan
 
     def _variables(self) -> dict[str, str]:
@@ -122,17 +129,57 @@ class IdeaGenerator:
             raise LLMError("the provider blocked the content plan under its policy", provider=self._provider)
         return call.value
 
-    def _last_chance(self, response: LLMTextResponse) -> _Answer:
+    def _known_ideas(self) -> str:
+        """Return the part of the request that lists what was planned before, the newest fifty."""
+        if not self._earlier:
+            return ""
+        known = (f"- {idea.title}: {idea.scenario_details.get('action_details', '')}" for idea in self._earlier[-50:])
+        return "\n\nPlanned before; do not repeat any of these ideas:\n" + "\n".join(known)
+
+    def _problems(self, response: LLMTextResponse) -> str:
+        """Return what is wrong with an answer; empty if nothing is."""
         try:
-            return _Answer.model_validate(response.parsed)
+            ideas = _Answer.model_validate(response.parsed).planned_content
+        except ValidationError as error:
+            return _broken_rules(error)
+        pillars = self._persona.content_pillars
+        strange = [n for n, idea in enumerate(ideas) if pillars and _pillar(idea.pillar, pillars) is None]
+        sentences = [f"planned_content.{n}.pillar is none of: {', '.join(pillars)}." for n in strange]
+        again = repetitions(ideas, self._earlier)
+        sentences += [f"planned_content.{found.index} repeats the earlier idea '{found.earlier}'." for found in again]
+        return " ".join(sentences)
+
+    def _checked(self, response: LLMTextResponse) -> tuple[tuple[PlannedContent, ...], tuple[str, ...]]:
+        """Return the items worth keeping and the titles of the repetitions that were left out."""
+        try:
+            ideas = _Answer.model_validate(response.parsed).planned_content
         except ValidationError as error:
             raise LLMError(
-                f"the answer is not a content plan, even after one correction: {_problems(error)}",
+                f"the answer is not a content plan, even after one correction: {_broken_rules(error)}",
                 provider=self._provider,
                 request_id=response.request_id,
             ) from None
+        repeated = {found.index for found in repetitions(ideas, self._earlier)}
+        kept = [self._item(idea) for n, idea in enumerate(ideas) if n not in repeated]
+        if not kept:
+            raise LLMError(
+                f"all {len(ideas)} ideas repeat earlier ones, even after one correction; widen the content pillars "
+                "or ask for fewer pieces",
+                provider=self._provider,
+                request_id=response.request_id,
+            )
+        return tuple(kept), tuple(ideas[n].title for n in sorted(repeated))
 
-    def _plan(self, answer: _Answer, response: LLMTextResponse, prompt: str) -> ContentPlan:
+    def _item(self, idea: PlannedIdea) -> PlannedContent:
+        """Return the idea as an item; a pillar the persona does not have is left empty, not believed."""
+        pillars = self._persona.content_pillars
+        pillar = (_pillar(idea.pillar, pillars) or "") if pillars else idea.pillar
+        return PlannedContent.model_validate({**idea.model_dump(), "pillar": pillar})
+
+    def _plan(
+        self, checked: tuple[tuple[PlannedContent, ...], tuple[str, ...]], response: LLMTextResponse, prompt: str
+    ) -> ContentPlan:
+        items, repeated = checked
         return ContentPlan(
             persona=self._persona.id,
             created_at=self._clock(),
@@ -141,15 +188,22 @@ class IdeaGenerator:
             simulated=self._provider == SIMULATED_PROVIDER,
             prompt_hash=prompt_hash(prompt),
             sources=tuple(PlanSource(title=source.title, url=source.url) for source in response.sources),
-            planned_content=answer.planned_content,
+            repeated=repeated,
+            planned_content=items,
         )
 
 
-def _correction(error: ValidationError) -> str:
-    return f"Your last answer did not follow the schema: {_problems(error)} Answer again, with JSON only."
+def _pillar(named: str, pillars: Sequence[str]) -> str | None:
+    """Return the persona's pillar that was meant, whatever its case and spacing."""
+    plain = " ".join(named.casefold().split())
+    return next((pillar for pillar in pillars if " ".join(pillar.casefold().split()) == plain), None)
 
 
-def _problems(error: ValidationError) -> str:
+def _correction(problems: str) -> str:
+    return f"Your last answer did not follow the request: {problems} Answer again, with JSON only."
+
+
+def _broken_rules(error: ValidationError) -> str:
     """Return where and what is wrong, without any of the answer's own words."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return " ".join(f"{'.'.join(str(key) for key in p['loc']) or 'answer'}: {p['type']}." for p in found[:5])

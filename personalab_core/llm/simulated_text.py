@@ -98,10 +98,18 @@ def answer_json(schema: Mapping[str, Any] | None, prompt: str, rng: np.random.Ge
         prompt: System instruction and user prompt.
         rng: Chooses among the phrases.
     """
-    filler = _Filler(brief=read_brief(prompt), rng=rng, definitions=_definitions(schema or {}))
+    filler = _Filler(
+        brief=read_brief(prompt), rng=rng, definitions=_definitions(schema or {}), scenes=_not_yet_used(prompt)
+    )
     if not schema:
         return {"planned_content": [filler.default_item() for _ in range(filler.brief.n_items)]}
     return filler.fill(schema, name="", depth=0)
+
+
+def _not_yet_used(prompt: str) -> Sequence[Mapping[str, str]]:
+    """Return the scenes whose action the prompt does not name, as a model asked not to repeat itself would."""
+    scenes = _phrases().scenes
+    return [scene for scene in scenes if scene["action_details"] not in prompt] or scenes
 
 
 def _definitions(schema: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -117,6 +125,8 @@ class _Filler:
     brief: Brief
     rng: np.random.Generator
     definitions: Mapping[str, Mapping[str, Any]]
+    scenes: Sequence[Mapping[str, str]] = field(default_factory=lambda: _phrases().scenes)
+    """Those to choose from."""
     used: dict[str, int] = field(default_factory=dict)
     """How many phrases of each kind were handed out, so that items of a list differ."""
     scene: Mapping[str, str] = field(default_factory=dict)
@@ -127,7 +137,7 @@ class _Filler:
 
     def next_scene(self) -> None:
         """Go on to another scene and the next pillar: what one planned item is about."""
-        self.scene = self._next("{scene}", _phrases().scenes)
+        self.scene = self._next("{scene}", self.scenes)
         if self.brief.pillars:
             self.pillar = self._next("{pillar}", self.brief.pillars)
 

@@ -20,6 +20,7 @@ from personalab_core.schemas.evaluation import (
     MeasurementStatus,
     RatioScore,
 )
+from personalab_core.schemas.imports import BroughtRecord, MeasuredRecord
 from personalab_core.schemas.prompts import Framing, ImagePrompt, VideoPrompt
 from personalab_core.schemas.records import (
     SCHEMA_VERSION,
@@ -44,6 +45,7 @@ __all__ = [
     "AnchorRecord",
     "AssetOutcome",
     "AttemptRecord",
+    "BroughtRecord",
     "CandidateResult",
     "Character",
     "ContentPlan",
@@ -62,6 +64,7 @@ __all__ = [
     "GenerationContext",
     "GeometricScore",
     "ImagePrompt",
+    "MeasuredRecord",
     "MeasurementStatus",
     "OverrideRecord",
     "PlanSource",

@@ -13,7 +13,7 @@ from personalab_core.errors import ConfigError, LLMError
 from personalab_core.generation import IdeaGenerator
 from personalab_core.llm import LLMTextResponse, Source
 from personalab_core.prompts import load_system_prompts
-from personalab_core.schemas import Character, ImagePrompt
+from personalab_core.schemas import Character, ImagePrompt, PlannedIdea
 from tests.support.fakes import FakeLLMClient
 from tests.support.loop_fakes import TickingClock
 
@@ -104,3 +104,59 @@ def test_a_missing_system_prompt_is_named(tmp_path: Path) -> None:
             persona=DANI,
             system_prompts={},
         )
+
+
+def idea(title: str, action: str, pillar: str = "Peruvian Gastronomy") -> dict[str, Any]:
+    return {"title": title, "pillar": pillar, "scenario_details": {"action_details": action, "location_details": "x"}}
+
+
+COFFEE = idea("Slow coffee", "sitting by the window with a cup of coffee")
+BEACH = idea("Low tide", "strolling along the shore with shoes in one hand")
+
+
+def planner(tmp_path: Path, *answers: Any) -> tuple[IdeaGenerator, FakeLLMClient]:
+    config = load_config(environ={}, workspace=tmp_path)
+    client = FakeLLMClient(texts=[{"planned_content": answer} for answer in answers])
+    earlier = (PlannedIdea.model_validate(COFFEE),)
+    prompts = load_system_prompts(config)
+    ideas = IdeaGenerator(client=client, config=config, persona=DANI, system_prompts=prompts, earlier=earlier)
+    return ideas, client
+
+
+def test_earlier_ideas_are_told_and_a_repetition_is_sent_back(tmp_path: Path) -> None:
+    ideas, client = planner(tmp_path, [COFFEE, BEACH], [BEACH])
+    assert [item.title for item in ideas.generate().planned_content] == ["Low tide"]
+    assert "- Slow coffee: sitting by the window" in client.prompts[0]
+    assert "planned_content.0 repeats the earlier idea 'Slow coffee'" in client.prompts[1]
+
+
+def test_what_still_repeats_is_left_out_and_named(tmp_path: Path) -> None:
+    ideas, _ = planner(tmp_path, [COFFEE, BEACH])
+    plan = ideas.generate()
+    assert [item.title for item in plan.planned_content] == ["Low tide"]
+    assert plan.repeated == ("Slow coffee",)
+
+
+def test_nothing_new_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    ideas, _ = planner(tmp_path, [COFFEE])
+    with pytest.raises(LLMError, match=r"repeat earlier ones.*widen the content pillars"):
+        ideas.generate()
+
+
+def test_a_pillar_the_persona_does_not_have_is_sent_back_and_then_left_empty(tmp_path: Path) -> None:
+    ideas, client = planner(tmp_path, [idea("Low tide", "strolling along the shore", "Crypto")])
+    assert ideas.generate().planned_content[0].pillar == ""
+    assert "pillar is none of: Peruvian Gastronomy" in client.prompts[1]
+
+
+def test_a_pillar_in_other_letters_is_the_personas_own(tmp_path: Path) -> None:
+    ideas, client = planner(tmp_path, [idea("Low tide", "strolling along the shore", "peruvian  gastronomy")])
+    assert ideas.generate().planned_content[0].pillar == "Peruvian Gastronomy"
+    assert len(client.prompts) == 1
+
+
+def test_an_earlier_plan_at_the_path_is_kept(tmp_path: Path) -> None:
+    ideas, _ = generator(tmp_path, GOOD)
+    for _ in range(2):
+        ideas.generate_and_save(tmp_path / "content_plan.yml")
+    assert [path.name for path in (tmp_path / "plans").iterdir()] == ["content_plan-0001.yml"]
