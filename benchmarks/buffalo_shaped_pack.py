@@ -86,10 +86,10 @@ class Graph:
         x = self.relu(self.conv(x, self.channels[x], 3, stride, groups=self.channels[x]))
         return self.relu(self.conv(x, out, 1))
 
-    def dense(self, x: str, features: int, out: int, *, gain: float = 1.0) -> str:
+    def dense(self, x: str, features: int, out: int, *, gain: float = 1.0, bias: np.ndarray | None = None) -> str:
         """Fully connected layer over everything."""
         weight = self._rng.standard_normal((out, features), dtype=np.float32) * np.float32(gain / np.sqrt(features))
-        offset = self.constant(np.zeros(out, np.float32))
+        offset = self.constant(np.zeros(out, np.float32) if bias is None else bias.astype(np.float32))
         return self.op("Gemm", [self.op("Flatten", [x]), self.constant(weight), offset], transB=1)
 
     def save(self, path: Path, shape: Sequence[int | str], outputs: dict[str, Sequence[int | str]]) -> None:
@@ -110,12 +110,19 @@ class Graph:
         return "x"
 
 
-def write_pack(folder: Path) -> Path:
-    """Write the five models, about 340 MB, and return their folder."""
+def write_pack(folder: Path, landmarks: np.ndarray | None = None) -> Path:
+    """Write the five models, about 340 MB, and return their folder.
+
+    Args:
+        folder: Made if need be.
+        landmarks: (106, 2) points in [-1, 1] of the landmark model's input that it always reports; without
+            them it reports noise, from which the head may seem turned away, and is then not recognised.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     _detector(folder / "det_10g.onnx")
     _recogniser(folder / "w600k_r50.onnx")
-    _mobilenet(folder / "2d106det.onnx", size=192, width=0.5, outputs=212)
+    always = landmarks.ravel() if landmarks is not None else None
+    _mobilenet(folder / "2d106det.onnx", size=192, width=0.5, outputs=212, bias=always)
     _resnet50(folder / "1k3d68.onnx")
     _mobilenet(folder / "genderage.onnx", size=96, width=0.25, outputs=3)
     return folder
@@ -134,7 +141,7 @@ def _recogniser(path: Path) -> None:
     g.save(path, ("n", 3, 112, 112), {out: ("n", 512)})
 
 
-def _mobilenet(path: Path, *, size: int, width: float, outputs: int) -> None:
+def _mobilenet(path: Path, *, size: int, width: float, outputs: int, bias: np.ndarray | None = None) -> None:
     def scaled(channels: int) -> int:
         return max(8, int(channels * width))
 
@@ -145,7 +152,7 @@ def _mobilenet(path: Path, *, size: int, width: float, outputs: int) -> None:
         x = g.separable(x, scaled(channels), stride)
     x = g.relu(g.conv(x, 64, 3, 2))
     side = -(-size // 64)
-    out = g.dense(x, 64 * side * side, outputs, gain=0.02)
+    out = g.dense(x, 64 * side * side, outputs, gain=0.02 if bias is None else 1e-4, bias=bias)
     g.save(path, ("n", 3, size, size), {out: ("n", outputs)})
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from personalab_core.errors import InputError, MissingDependencyError
+from personalab_core.identity.face_runtime import available_threads
 from personalab_core.schemas.video import SampledFrame
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 DEFAULT_FRAMES_PER_SECOND = 5.0
 """Dense enough to meet an event of 0.2 s; the result states what could still be missed."""
@@ -29,6 +32,14 @@ MISSING_TAIL_S = 0.5
 MISSING_TAIL_SHARE = 0.05
 """A file whose last frame comes this much before its stated end breaks off (sound may run a little longer)."""
 _INTERVALS_KEPT = 512
+_PLANAR_8_BIT = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"})
+_FULL_RANGE = 2
+# H.264 and its kin keep luma in 16 to 235 unless they say otherwise (ITU-R BT.601 and BT.709).
+_TO_FULL_RANGE = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,h264,hevc,mp3,wav,flac,aac"
+"""Formats that are opened; sounds only to say that they are."""
+MAX_DECODER_THREADS = 4
+"""Each decoding thread holds frames of its own: with all 64 cores of a server, 4K would fill gigabytes."""
 
 Picture = npt.NDArray[np.uint8]
 Strategy = Literal["uniform", "face_detected"]
@@ -36,10 +47,17 @@ Strategy = Literal["uniform", "face_detected"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExtractedFrame:
-    """One frame: where it stands, and its picture as (H, W, 3) uint8 BGR, upright."""
+    """One frame: where it stands, and its picture.
+
+    Attributes:
+        position: Number and time.
+        image: (H, W, 3) uint8 BGR, upright.
+        luma: (H, W) uint8, the same in grey levels from 0 to 255.
+    """
 
     position: SampledFrame
     image: Picture = field(repr=False)
+    luma: Picture = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +121,13 @@ class VideoReading:
                 if time_s + 1e-6 < due_s:
                     continue
                 due_s = max(due_s + interval_s, time_s + interval_s / 2)
-                image = _upright_bgr(frame)
+                image = pass_over.bgr(frame)
                 pass_over.size = (image.shape[1], image.shape[0])
                 wanted = self._extractor.wants(image)
                 pass_over.n_skipped += not wanted
                 self._facts = pass_over.facts(ended=False)
                 if wanted:
-                    yield ExtractedFrame(SampledFrame(index=index, time_s=time_s), image)
+                    yield ExtractedFrame(SampledFrame(index=index, time_s=time_s), image, pass_over.luma(frame, image))
             if pass_over.n_decoded:
                 self._facts = pass_over.facts(ended=True)
 
@@ -196,9 +214,10 @@ def picture_at(video_path: str | Path, index: int) -> Picture:
     """
     path = Path(video_path)
     with _open(path, path.name) as container:
-        for number, (_, frame) in enumerate(_Pass(container).decoded(path.name)):
+        pass_over = _Pass(container)
+        for number, (_, frame) in enumerate(pass_over.decoded(path.name)):
             if number == index:
-                return _upright_bgr(frame)
+                return pass_over.bgr(frame)
     raise InputError(f"{path.name} has no frame {index}.")
 
 
@@ -207,8 +226,10 @@ class _Pass:
 
     def __init__(self, container: InputContainer) -> None:
         self._container = container
-        self._stream = container.streams.video[0]
+        self._stream = _pictures_of(container)[0]
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = min(MAX_DECODER_THREADS, available_threads())
+        self._pixel_aspect = _pixel_aspect(self._stream)
         self._times_s: list[float] = []
         self._broken = False
         self.stated_duration_s = container.duration / 1_000_000 if container.duration else None
@@ -237,6 +258,30 @@ class _Pass:
             self._broken = True
         if first is None:
             raise InputError(f"{name} holds no frame that can be decoded; is it a complete video?")
+
+    def bgr(self, frame: VideoFrame) -> Picture:
+        """Return a frame as (H, W, 3) uint8 BGR, upright, its pixels square."""
+        return self._upright(frame, np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+
+    def luma(self, frame: VideoFrame, image: Picture) -> Picture:
+        """Return the grey levels of a frame: the decoder's own if it has them in 8 bits, else those of ``image``."""
+        import cv2
+
+        if frame.format.name not in _PLANAR_8_BIT:
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        plane = frame.planes[0]
+        grey = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : frame.width]
+        full_range = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
+        return self._upright(frame, grey if full_range else np.asarray(cv2.LUT(grey, _TO_FULL_RANGE), np.uint8))
+
+    def _upright(self, frame: VideoFrame, image: Picture) -> Picture:
+        import cv2
+
+        if self._pixel_aspect != 1:
+            wide = (max(1, round(image.shape[1] * self._pixel_aspect)), image.shape[0])
+            image = np.asarray(cv2.resize(image, wide, interpolation=cv2.INTER_AREA), np.uint8)
+        quarter_turns = round((frame.rotation or 0) / 90) % 4
+        return np.array(np.rot90(image, quarter_turns), np.uint8, order="C")
 
     def facts(self, *, ended: bool) -> VideoFacts:
         """Return what was found so far."""
@@ -269,16 +314,28 @@ def _open(source: Path | bytes, name: str) -> InputContainer:
     if isinstance(source, Path) and not source.is_file():
         raise InputError(f"there is no video at {source}.")
     try:
-        container = av.open(str(source) if isinstance(source, Path) else io.BytesIO(source), mode="r")
+        # Only files, and only formats that hold a video themselves: a playlist could name files and addresses.
+        container = av.open(
+            str(source) if isinstance(source, Path) else io.BytesIO(source),
+            mode="r",
+            container_options={"format_whitelist": _FORMATS},
+        )
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{name} is not a video that can be opened.") from error
-    if not container.streams.video:
+    if not _pictures_of(container):
         container.close()
         raise InputError(f"{name} has no picture track (sound only).")
     return container
 
 
-def _upright_bgr(frame: VideoFrame) -> Picture:
-    image = frame.to_ndarray(format="bgr24")
-    quarter_turns = round((frame.rotation or 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns), dtype=np.uint8)
+def _pictures_of(container: InputContainer) -> list[VideoStream]:
+    """Return the picture tracks; the cover of a piece of music is none."""
+    from av.stream import Disposition
+
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+
+
+def _pixel_aspect(stream: VideoStream) -> Fraction:
+    """Return how much wider than high a pixel is to be shown; 1 if the file does not say, or says nonsense."""
+    aspect = stream.sample_aspect_ratio
+    return Fraction(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)

@@ -47,6 +47,10 @@ class PersonTracker:
             self._others = tuple(face.box for face in faces if face is not chosen)
         return chosen
 
+    def recognises(self, faces: tuple[Face, ...]) -> bool:
+        """Return whether one of the faces is the persona by its looks alone."""
+        return self._recognised(faces) is not None
+
     def _recognised(self, faces: tuple[Face, ...]) -> Face | None:
         passing = [face for face in faces if face.embedding is not None and self.score(face.embedding).passed]
         return max(passing, key=self._worth, default=None)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median, pstdev, pvariance, quantiles
+from statistics import fmean, pstdev, pvariance, quantiles
 
+from personalab_core.identity.swaps import find_swaps
 from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, GeometricScore
 from personalab_core.schemas.video import (
     EmbeddingTemporalStats,
     FrameResult,
     GeometricTemporalStats,
-    IdentitySwap,
-    SampledFrame,
     VideoIdentityResult,
 )
 
 DEFAULT_BELOW_THRESHOLD = 0.55
 """The specification's accept threshold for ``buffalo_l``."""
-
-MIN_FALL = 0.15
-"""Cosine similarity lost from one sampled frame to the next that counts as another face; not calibrated."""
-NOISE_FACTOR = 4.0
-"""The fall must also be this many times the usual change between neighbouring frames; not calibrated."""
-_NORMAL_FROM_MEDIAN = 1.4826
-_FRAMES_OF_LEVEL = 3
 
 
 def summarise_frames(
@@ -36,6 +27,7 @@ def summarise_frames(
     evaluator: EvaluatorInfo,
     below_threshold: float = DEFAULT_BELOW_THRESHOLD,
     n_skipped: int = 0,
+    duration_s: float | None = None,
 ) -> VideoIdentityResult:
     """Return coverage and temporal statistics of frames in order of time.
 
@@ -46,6 +38,7 @@ def summarise_frames(
         evaluator: Which instrument measured.
         below_threshold: Composite score that low stretches are counted from.
         n_skipped: Frames that sampling left out for having no face.
+        duration_s: Length of the video, if known, so that its end counts, too.
     """
     measured = [f for f in frames if f.result.composite_score is not None]
     scores = [_composite(f) for f in measured]
@@ -57,7 +50,8 @@ def summarise_frames(
         frames=tuple(frames),
         coverage=len(measured) / n_due if n_due else 0.0,
         n_frames_skipped=n_skipped,
-        shortest_missable_event_s=_longest_gap_s([f.frame for f in frames]),
+        shortest_missable_event_s=longest_gap_s([f.frame.time_s for f in frames], duration_s),
+        longest_unseen_s=longest_gap_s([f.frame.time_s for f in measured], duration_s) if measured else duration_s,
         embedding_stats=embedding_stats([f.result for f in measured]),
         geometric_stats=geometric_stats([f.result.geometric for f in measured if f.result.geometric]),
         mean_composite_score=fmean(scores) if scores else None,
@@ -119,57 +113,6 @@ def longest_below_s(frames: Sequence[FrameResult], threshold: float) -> float:
     return longest_s
 
 
-def find_swaps(frames: Sequence[FrameResult], threshold: float) -> tuple[IdentitySwap, ...]:
-    """Return the abrupt changes to somebody else's face.
-
-    A swap begins where the similarity to the anchor falls from one measured frame to the
-    next by ``MIN_FALL``, by ``NOISE_FACTOR`` times the usual change, and below ``threshold``
-    (of the composite). It ends where half of the fall is made up for. A slow slide is no swap.
-    """
-    looks = [
-        _Look(f.frame.time_s, f.result.embedding.cosine_similarity, _composite(f))
-        for f in frames
-        if f.result.embedding is not None and f.result.composite_score is not None
-    ]
-    least_fall = max(MIN_FALL, NOISE_FACTOR * _usual_change(looks))
-    swaps: list[IdentitySwap] = []
-    i = 1
-    while i < len(looks):
-        before = median(look.similarity for look in looks[max(0, i - _FRAMES_OF_LEVEL) : i])
-        if before - looks[i].similarity >= least_fall and looks[i].composite < threshold:
-            back = _back_at(looks, i, (before + looks[i].similarity) / 2)
-            swaps.append(_swap(looks, i, back, before))
-            i = back
-        i += 1
-    return tuple(swaps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    time_s: float
-    similarity: float
-    composite: float
-
-
-def _back_at(looks: Sequence[_Look], start: int, level: float) -> int:
-    return next((j for j in range(start, len(looks)) if looks[j].similarity >= level), len(looks))
-
-
-def _swap(looks: Sequence[_Look], start: int, back: int, before: float) -> IdentitySwap:
-    return IdentitySwap(
-        start_s=(looks[start - 1].time_s + looks[start].time_s) / 2,
-        end_s=(looks[back - 1].time_s + looks[back].time_s) / 2 if back < len(looks) else None,
-        similarity_before=before,
-        similarity_during=fmean(look.similarity for look in looks[start:back]),
-    )
-
-
-def _usual_change(looks: Sequence[_Look]) -> float:
-    """Return the robust standard deviation of the change between neighbours."""
-    changes = [abs(b.similarity - a.similarity) for a, b in pairwise(looks)]
-    return _NORMAL_FROM_MEDIAN * median(changes) if changes else 0.0
-
-
 def _spans_s(times_s: Sequence[float]) -> list[float]:
     if len(times_s) < 2:
         return [0.0] * len(times_s)
@@ -177,8 +120,16 @@ def _spans_s(times_s: Sequence[float]) -> list[float]:
     return [(left + right) / 2 for left, right in pairwise([gaps[0], *gaps, gaps[-1]])]
 
 
-def _longest_gap_s(frames: Sequence[SampledFrame]) -> float | None:
-    return max((b.time_s - a.time_s for a, b in pairwise(frames)), default=None)
+def longest_gap_s(times_s: Sequence[float], duration_s: float | None = None) -> float | None:
+    """Return the longest time between two neighbouring frames, the video's begin and end counting as such.
+
+    The end counts if it is known. ``None`` if there is no such time.
+
+    >>> longest_gap_s([0.0, 0.2, 0.8], 1.0)
+    0.6000000000000001
+    """
+    edges = [0.0, *times_s] if duration_s is None else [0.0, *times_s, duration_s]
+    return max((b - a for a, b in pairwise(edges) if b > a), default=None)
 
 
 def _composite(frame: FrameResult) -> float:

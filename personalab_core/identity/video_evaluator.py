@@ -10,6 +10,8 @@ from typing import Protocol
 
 from personalab_core.errors import InputError
 from personalab_core.identity.evaluator import IdentityEvaluator
+from personalab_core.identity.face_follower import FaceFollower, Look, StagedAnalyser, StillFaces
+from personalab_core.identity.face_runtime import available_threads
 from personalab_core.identity.facts import Array, Face, FaceFacts
 from personalab_core.identity.frame_extractor import ExtractedFrame, FrameExtractor
 from personalab_core.identity.matching import FaceMatcher
@@ -50,13 +52,23 @@ class VideoIdentityEvaluator:
         evaluator: Measures one frame; one that cannot look at pictures in memory (the stub)
             leaves every frame unmeasured.
         frame_extractor: Samples frames; 5 a second by default.
+        still: When a face that has not moved is not recognised again (quicker; such frames are marked);
+            ``None`` recognises it in every frame.
+        workers: Threads that recognise; the available cores by default, at most 4.
     """
 
     def __init__(
-        self, evaluator: MatchingEvaluator | IdentityEvaluator, frame_extractor: FrameExtractor | None = None
+        self,
+        evaluator: MatchingEvaluator | IdentityEvaluator,
+        frame_extractor: FrameExtractor | None = None,
+        *,
+        still: StillFaces | None = None,
+        workers: int | None = None,
     ) -> None:
         self.evaluator = evaluator
         self.frame_extractor = frame_extractor or FrameExtractor()
+        self._still = still
+        self._workers = workers or available_threads()
 
     @property
     def info(self) -> EvaluatorInfo:
@@ -90,6 +102,7 @@ class VideoIdentityEvaluator:
             evaluator=self.info,
             below_threshold=below_threshold,
             n_skipped=reading.facts.n_skipped,
+            duration_s=reading.facts.decoded_duration_s,
         )
 
     def evaluate_frames(
@@ -131,11 +144,28 @@ class VideoIdentityEvaluator:
             return
         anchor = matcher.anchor_facts(anchor_path).measurable[0]
         tracker = PersonTracker(partial(matcher.compare, _vector(anchor)))
-        for frame in frames:
-            facts = _without_doubtful(matcher.analyser.analyse(frame.image))
-            chosen = tracker.choose(facts.faces, frame.position.time_s)
+        follower = self._follower(matcher)
+        for look in self._looks(matcher, follower, frames):
+            time_s = look.frame.position.time_s
+            facts = _without_doubtful(look.facts)
+            if follower is not None and not look.whole and not tracker.recognises(facts.faces):
+                look = follower.search(look)
+                facts = _without_doubtful(look.facts)
+            chosen = tracker.choose(facts.faces, time_s)
             result = _result(matcher, anchor, facts, chosen)
-            yield frame, FrameResult(frame=frame.position, result=result)
+            carried = look.is_carried(chosen)
+            yield look.frame, FrameResult(frame=look.frame.position, result=result, carried=carried)
+
+    def _follower(self, matcher: FaceMatcher) -> FaceFollower | None:
+        if not isinstance(matcher.analyser, StagedAnalyser):
+            return None
+        return FaceFollower(matcher.analyser, self._workers, self._still)
+
+    @staticmethod
+    def _looks(matcher: FaceMatcher, follower: FaceFollower | None, frames: Iterable[ExtractedFrame]) -> Iterator[Look]:
+        if follower is not None:
+            return follower.looks(frames)
+        return (Look(frame, matcher.analyser.analyse(frame.image), whole=True) for frame in frames)
 
 
 def _without_doubtful(facts: FaceFacts) -> FaceFacts:

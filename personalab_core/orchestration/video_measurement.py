@@ -77,7 +77,7 @@ class VideoMeter:
             results.append(seen)
             if watch is not None:
                 box = seen.result.face.box if seen.result.face else None
-                watch.add(frame.image, time_s=frame.position.time_s, face_box=box)
+                watch.add(frame.luma, time_s=frame.position.time_s, face_box=box)
         identity = summarise_frames(
             results,
             anchor_path=str(anchor_path),
@@ -85,6 +85,7 @@ class VideoMeter:
             evaluator=self.evaluator.info,
             below_threshold=self.accept_threshold,
             n_skipped=reading.facts.n_skipped,
+            duration_s=reading.facts.decoded_duration_s,
         )
         quality = watch.result() if watch is not None and results else None
         return VideoMeasurement(

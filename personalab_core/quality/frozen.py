@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from personalab_core.quality.sharpness import Picture
+from personalab_core.quality.sharpness import Picture, halved
 
 THUMB_WIDTH_PX = 96
 MAX_MEAN_CHANGE = 0.3
@@ -23,6 +23,8 @@ def thumb(grey: Picture) -> Picture:
     import cv2
 
     height = max(1, round(grey.shape[0] * THUMB_WIDTH_PX / grey.shape[1]))
+    while grey.shape[1] >= 2 * THUMB_WIDTH_PX and grey.shape[0] > 1:
+        grey = halved(grey)
     return np.asarray(cv2.resize(grey, (THUMB_WIDTH_PX, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -45,9 +45,11 @@ def laplacian_variance(image: Picture) -> float:
     """
     import cv2
 
-    # Whole numbers of at most 4 * 255: 16 bits hold them exactly, at a fraction of the time of doubles.
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(as_grey(image), cv2.CV_16S))
-    return float(deviation[0, 0]) ** 2
+    # Whole numbers of at most 4 * 255: 16 bits hold them exactly, and sums of them are a tenth of the cost of
+    # OpenCV's standard deviation.
+    response = cv2.Laplacian(as_grey(image), cv2.CV_16S)
+    mean = cv2.sumElems(response)[0] / response.size
+    return float(max(0.0, cv2.norm(response, cv2.NORM_L2SQR) / response.size - mean * mean))
 
 
 class SharpnessEvaluator:
@@ -149,10 +151,21 @@ def _crop(grey: Picture, box: Box) -> Picture | None:
 def _to_height(image: Picture, height: int) -> Picture:
     import cv2
 
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    while image.shape[0] >= 2 * height and image.shape[1] > 1:
+        image = halved(image)
     if image.shape[0] == height:
         return image
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
     shrink = height < image.shape[0]
     return np.asarray(
         cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR), np.uint8
     )
+
+
+def halved(image: Picture) -> Picture:
+    """Return a picture of half the size: means of 2x2 pixels, for which OpenCV needs hardly any time."""
+    import cv2
+
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    even = image[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

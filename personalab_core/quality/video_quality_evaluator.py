@@ -67,7 +67,7 @@ class QualityWatch:
         self._last: tuple[npt.NDArray[np.float32], Picture] | None = None
 
     def add(self, image: Picture, *, time_s: float, face_box: Box | None = None) -> None:
-        """Take the next frame ((H, W, 3) uint8 BGR), at its time and with the box of the persona's face in it."""
+        """Take the next frame ((H, W, 3) uint8 BGR or (H, W) grey), with its time and the box of the persona's face."""
         grey = as_grey(image)
         histogram, small = grey_histogram(grey), thumb(grey)
         sharpness = self._anchor.frame(grey, face_box=face_box)

@@ -16,10 +16,14 @@ class SampledFrame(Contract):
 
 
 class FrameResult(Contract):
-    """One sampled frame against the anchor; uncovered frames stay in the list with their reason."""
+    """One sampled frame against the anchor; uncovered frames stay in the list with their reason.
+
+    ``carried``: the face had not moved since an earlier frame, whose embedding is used.
+    """
 
     frame: SampledFrame
     result: CandidateResult
+    carried: bool = False
 
 
 class EmbeddingTemporalStats(Contract):
@@ -48,7 +52,8 @@ class IdentitySwap(Contract):
     """The face became somebody else's from one sampled frame to the next.
 
     ``start_s`` and ``end_s`` lie halfway between the frames on either side of each change;
-    ``end_s`` is ``None`` if the person did not come back before the video ended.
+    ``end_s`` is ``None`` if the person did not come back before the video ended. A swap with which the
+    video begins starts at its first frame with a face; ``similarity_before`` is then the persona's later level.
     """
 
     start_s: float = Field(ge=0)
@@ -71,6 +76,7 @@ class VideoIdentityResult(Contract):
         n_frames_skipped: Frames that a face-detected sampling left out; they count as uncovered.
         shortest_missable_event_s: The longest gap between two sampled frames: anything shorter
             can hide between them.
+        longest_unseen_s: The longest time without a usable face: whoever is shown then is not known.
         embedding_stats: Cosine similarity over time.
         geometric_stats: Proportions over time.
         mean_composite_score: What the policy decides on.
@@ -90,6 +96,7 @@ class VideoIdentityResult(Contract):
     coverage: float = Field(ge=0, le=1)
     n_frames_skipped: int = Field(default=0, ge=0)
     shortest_missable_event_s: float | None = None
+    longest_unseen_s: float | None = None
     embedding_stats: EmbeddingTemporalStats | None = None
     geometric_stats: GeometricTemporalStats | None = None
     mean_composite_score: float | None = None
@@ -107,6 +114,7 @@ class VideoIdentitySummary(Contract):
     n_frames: int = Field(ge=0)
     coverage: float = Field(ge=0, le=1)
     shortest_missable_event_s: float | None = None
+    longest_unseen_s: float | None = None
     mean_composite_score: float | None = None
     std_composite_score: float | None = None
     fifth_percentile_composite: float | None = None
@@ -127,6 +135,7 @@ class VideoIdentitySummary(Contract):
             n_frames=len(result.frames),
             coverage=result.coverage,
             shortest_missable_event_s=result.shortest_missable_event_s,
+            longest_unseen_s=result.longest_unseen_s,
             mean_composite_score=result.mean_composite_score,
             std_composite_score=result.std_composite_score,
             fifth_percentile_composite=result.fifth_percentile_composite,

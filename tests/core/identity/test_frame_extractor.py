@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +167,79 @@ def test_the_first_frame_of_bytes_in_memory(tmp_path: Path) -> None:
     assert (facts.width_px, facts.height_px, image.shape) == (160, 200, (200, 160, 3))
     with pytest.raises(InputError, match="x is not a video"):
         first_frame(b"", name="x")
+
+
+def test_grey_levels_are_those_of_the_picture(tmp_path: Path) -> None:
+    """The decoder's own luma, brought to the full range, is within 3 levels of the converted picture's."""
+    rng = np.random.default_rng(1)
+    picture = np.repeat(np.repeat(rng.integers(0, 255, (6, 8), dtype=np.uint8), 16, 0), 16, 1)
+    path = tmp_path / "grey.mp4"
+    path.write_bytes(clip([np.repeat(picture[..., None], 3, axis=2)] * 3))
+    (frame, *_) = FrameExtractor().extract(path)
+    assert frame.luma.shape == frame.image.shape[:2] == (96, 128)
+    assert np.abs(frame.luma.astype(int) - frame.image[..., 1]).max() <= 3
+
+
+def lossless(width: int, height: int) -> bytes:
+    """Three frames in colour, losslessly, of any size."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p"
+        for i in range(3):
+            picture = np.full((height, width, 3), 40 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def test_odd_sizes_keep_every_pixel(tmp_path: Path) -> None:
+    path = tmp_path / "odd.mkv"
+    path.write_bytes(lossless(161, 99))
+    frame = FrameExtractor().extract(path)[-1]
+    assert frame.image.shape == (99, 161, 3)
+    assert frame.luma.shape == (99, 161)
+    assert level(frame.image) == 8
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    """Stored 120x100 with pixels half as wide again: shown 180 wide. Otherwise every face would be too narrow."""
+    path = tmp_path / "anamorphic.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        stream.width, stream.height, stream.pix_fmt = 120, 100, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((100, 120, 3), np.uint8), format="bgr24")))
+        container.mux(stream.encode())
+    (frame,) = FrameExtractor().extract(path)
+    assert frame.image.shape == (100, 180, 3)
+    assert frame.luma.shape == (100, 180)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_picture_is_no_video(tmp_path: Path, suffix: str) -> None:
+    from PIL import Image
+
+    path = tmp_path / f"still.{suffix}"
+    Image.new("RGB", (64, 64)).save(path)
+    with pytest.raises(InputError, match="not a video"):
+        FrameExtractor().extract(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["ffconcat version 1.0\nfile clip.mp4\n", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nclip.mp4\n"]
+)
+def test_a_playlist_cannot_make_other_files_be_read(tmp_path: Path, text: str) -> None:
+    write_clip(tmp_path / "clip.mp4")
+    path = tmp_path / "list.mp4"
+    path.write_text(text)
+    with pytest.raises(InputError, match="not a video"):
+        FrameExtractor().extract(path)
+
+
+def test_a_file_with_a_header_and_no_frame_is_named(tmp_path: Path) -> None:
+    whole = clip([level_frame(60)] * 10, options={"movflags": "frag_keyframe+empty_moov"})
+    path = tmp_path / "header.mp4"
+    path.write_bytes(whole[: whole.index(b"moof") - 4])
+    with pytest.raises(InputError, match="no frame"):
+        FrameExtractor().extract(path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from personalab_core.identity.swaps import find_swaps
 from personalab_core.identity.temporal import (
     fifth_percentile,
-    find_swaps,
     geometric_stats,
     longest_below_s,
     summarise_frames,

@@ -1,0 +1,145 @@
+"""Faces followed from frame to frame: where they were is looked first, and nothing is missed for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from personalab_core.identity.face_follower import FaceFollower, Look, StillFaces
+from personalab_core.identity.facts import Array, Face
+from personalab_core.identity.frame_extractor import ExtractedFrame
+from personalab_core.schemas.video import SampledFrame
+from tests.support.faces import make_face, unit
+
+Picture = npt.NDArray[np.uint8]
+SIZE_PX = 400
+LEFT, RIGHT = (40, 100), (240, 100)
+
+
+def picture(*faces: tuple[tuple[int, int], int], ground: int = 20) -> Picture:
+    """A plain picture with a 100 px square of a brightness (who it is) at each place."""
+    image = np.full((SIZE_PX, SIZE_PX, 3), ground, np.uint8)
+    for (x, y), brightness in faces:
+        image[y : y + 100, x : x + 50] = brightness
+        image[y : y + 100, x + 50 : x + 100] = 255 - brightness
+    return image
+
+
+@dataclass
+class SquareFinder:
+    """Finds the squares of :func:`picture`; a face's embedding is the direction of its brightness."""
+
+    searched: list[int] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
+    frame: int = -1
+
+    def find(self, image_bgr: Picture) -> tuple[Array, Array]:
+        self.searched.append(self.frame)
+        return self._squares([place for place in (LEFT, RIGHT) if _there(image_bgr, place)])
+
+    def find_near(self, image_bgr: Picture, box: Array) -> tuple[Array, Array]:
+        place = (int(box[0]), int(box[1]))
+        return self._squares([place] if _there(image_bgr, place) else [])
+
+    def sight(self, image_bgr: Picture, boxes: Array, points: Array) -> tuple[tuple[Face, ...], tuple[Picture, ...]]:
+        faces = tuple(replace(make_face(box=box[:4]), embedding=None) for box in boxes)
+        crops = tuple(image_bgr[int(b[1]) : int(b[3]), int(b[0]) : int(b[2])].copy() for b in boxes)
+        return faces, crops
+
+    def recognise(self, face: Face, aligned: Picture) -> Face:
+        brightness = int(aligned[0, 0, 0])
+        self.recognised.append(brightness)
+        return replace(face, embedding=unit(brightness, 100, 1))
+
+    @staticmethod
+    def _squares(places: list[tuple[int, int]]) -> tuple[Array, Array]:
+        boxes = np.array([[x, y, x + 100, y + 100, 0.9] for x, y in places], np.float32).reshape(-1, 5)
+        return boxes, np.zeros((len(places), 5, 2), np.float32)
+
+
+def _there(image: Picture, place: tuple[int, int]) -> bool:
+    return int(image[place[1], place[0], 0]) != int(image[0, 0, 0])
+
+
+def looks(finder: SquareFinder, pictures: list[Picture], *, still: StillFaces | None = None) -> list[Look]:
+    def frames() -> object:
+        for number, image in enumerate(pictures):
+            finder.frame = number
+            yield ExtractedFrame(SampledFrame(index=number, time_s=0.2 * number), image, image[..., 0])
+
+    return list(FaceFollower(finder, workers=2, still=still).looks(frames()))  # type: ignore[arg-type]
+
+
+def test_every_face_of_every_frame_is_recognised_in_order() -> None:
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60 + i)) for i in range(12)])
+    assert [look.frame.position.index for look in seen] == list(range(12))
+    assert sorted(finder.recognised) == [60 + i for i in range(12)]
+    vectors = [look.facts.faces[0].embedding for look in seen]
+    assert all(np.array_equal(v, unit(60 + i, 100, 1)) for i, v in enumerate(vectors) if v is not None)
+
+
+def test_the_whole_frame_is_searched_once_a_second_only_while_the_face_stays() -> None:
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60))] * 12)
+    assert finder.searched == [0, 5, 10]
+    assert [look.whole for look in seen] == [i in (0, 5, 10) for i in range(12)]
+
+
+def test_a_face_that_leaves_its_place_is_searched_for_in_the_same_frame() -> None:
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60)), picture((LEFT, 60)), picture((RIGHT, 60))])
+    assert finder.searched == [0, 2]
+    assert seen[2].facts.faces[0].box[0] == RIGHT[0]
+
+
+def test_somebody_who_comes_in_is_seen_within_a_second() -> None:
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60)), *[picture((LEFT, 60), (RIGHT, 130))] * 6])
+    assert [len(look.facts.faces) for look in seen] == [1, 1, 1, 1, 1, 2, 2]
+
+
+def test_another_shot_is_searched_whole() -> None:
+    finder = SquareFinder()
+    looks(finder, [picture((LEFT, 60)), picture((LEFT, 60), ground=90), picture((LEFT, 60), ground=90)])
+    assert finder.searched == [0, 1]
+
+
+def test_searching_again_finds_who_stands_elsewhere_and_keeps_what_is_known() -> None:
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60)), picture((LEFT, 60), (RIGHT, 130))])
+    follower = FaceFollower(finder, workers=1)
+    assert len(follower.search(seen[1]).facts.faces) == 2
+    assert follower.search(seen[0]).facts is seen[0].facts
+
+
+def test_a_face_that_has_not_moved_is_not_recognised_again_but_a_swapped_one_is() -> None:
+    """Brightness 60 turns into 61 (still) and then into 200 (somebody else), and back."""
+    finder = SquareFinder()
+    people = (60, 61, 60, 200, 60)
+    seen = looks(finder, [picture((LEFT, who)) for who in people], still=StillFaces(max_change=5))
+    assert finder.recognised == [60, 200, 60]
+    assert [bool(look.carried) for look in seen] == [False, True, True, False, False]
+    embeddings = [look.facts.faces[0].embedding for look in seen]
+    assert np.array_equal(embeddings[1], embeddings[0])
+    assert not np.array_equal(embeddings[3], embeddings[0])
+    assert seen[1].is_carried(seen[1].facts.faces[0])
+
+
+def test_an_embedding_is_not_carried_longer_than_a_second() -> None:
+    finder = SquareFinder()
+    looks(finder, [picture((LEFT, 60))] * 12, still=StillFaces())
+    assert len(finder.recognised) == 3
+
+
+def test_a_consumer_who_stops_early_leaves_nothing_behind() -> None:
+    finder = SquareFinder()
+    frames = (
+        ExtractedFrame(SampledFrame(index=i, time_s=0.2 * i), picture((LEFT, 60)), np.zeros((9, 9), np.uint8))
+        for i in range(50)
+    )
+    first = next(iter(FaceFollower(finder, workers=2).looks(frames)))
+    assert first.frame.position.index == 0
+    assert next(frames).position.index <= 6
