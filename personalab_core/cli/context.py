@@ -90,8 +90,11 @@ def note(text: str) -> None:
 
 
 def note_simulated(config: Config) -> None:
-    """Say in one line that nothing here shows a real person or a real provider."""
-    if config.simulated:
+    """Say in one line what here shows no real person and no real provider."""
+    paid = [f"{name} by {config.provider(name)}" for name in config.models if config.provider(name) != "simulated"]
+    if config.simulated and paid:
+        note(f"Partly simulated; made outside, and perhaps charged: {', '.join(paid)}.")
+    elif config.simulated:
         note("Simulated profile: pictures and scores come from the built-in simulator, nothing is paid.")
 
 

@@ -9,6 +9,7 @@ mistake is found before a request is sent; messages name the file and the key.
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -32,6 +33,7 @@ _OF_TEXT = (*_SHARED, "system", "schema")
 _OF_IMAGES = (*_SHARED, "aspect_ratio", "width", "height")
 _REFERENCES = ("reference", "references", "reference_uri", "reference_uris", "reference_name", "reference_names")
 _ENVIRONMENT = "env."
+_SECRET = re.compile(r"auth|key|token|secret|cookie", re.I)
 
 
 class _Template(string.Template):
@@ -160,7 +162,7 @@ class Shape(_Part):
         target_px: Side of the square whose area comes nearest.
     """
 
-    sizes: dict[str, tuple[int, int]] = Field(default={}, strict=False)
+    sizes: dict[str, Annotated[tuple[int, int], Field(strict=False)]] = {}
     step_px: int = Field(default=64, ge=1)
     min_px: int = Field(default=256, ge=1)
     max_px: int = Field(default=2048, ge=1)
@@ -277,6 +279,9 @@ def _check_templates(recipe: Recipe, modality: str) -> None:
             _check(f"{key}.body", request.body, known)
     for name, value in recipe.headers.items():
         _check(f"headers.{name}", value, (), environment=True)
+        if _SECRET.search(name) and not _Template(value).get_identifiers():
+            problem = f"looks like a key: put it into the environment or .env and write ${{{_ENVIRONMENT}NAME}} here"
+            raise _BadTemplate(f"headers.{name}", problem)
     if recipe.job is not None:
         _check("job.path", recipe.job.path, ("job",))
     if recipe.answer.file is not None:
