@@ -14,6 +14,7 @@ from personalab_core.generation.anchor_batch import (
 from personalab_core.generation.context import compute_config_hash, context_from_config
 from personalab_core.generation.idea_generator import IdeaGenerator
 from personalab_core.generation.image_generator import ImageGenerator
+from personalab_core.generation.plan_store import PlanStore
 from personalab_core.generation.prompt_structuring import structure_prompt
 from personalab_core.generation.references import load_anchor
 from personalab_core.generation.requests import (
@@ -39,6 +40,7 @@ __all__ = [
     "IdeaGenerator",
     "ImageGenerator",
     "OnRetry",
+    "PlanStore",
     "ReferencePicture",
     "RetryNotice",
     "RetryPolicy",

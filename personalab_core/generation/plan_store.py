@@ -82,7 +82,7 @@ class PlanStore:
     def history(self, persona: str) -> list[PlannedContent]:
         """Return every idea planned so far, the plan in force last; files that are broken are left out."""
         path = self.path(persona)
-        found = []
+        found: list[PlannedContent] = []
         for file in [*sorted((path.parent / EARLIER_FOLDER).glob("*.yml")), path]:
             try:
                 found += read_plan(file).planned_content if file.is_file() else ()

@@ -1,0 +1,184 @@
+"""``personalab plan``: what a persona will post, and making it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from personalab_core.cli.context import (
+    DONE,
+    JsonOption,
+    PersonaArgument,
+    chosen,
+    note,
+    note_simulated,
+    print_json,
+    print_table,
+    require_persona,
+    say,
+)
+
+if TYPE_CHECKING:
+    from personalab_core.config import Config
+    from personalab_core.generation import PlanStore
+    from personalab_core.schemas import ContentPlan, PlannedContent
+    from personalab_core.schemas.content_plan import PlanStatus
+
+app = typer.Typer(no_args_is_help=True, help="What a persona will post: ideas, calendar, making it.")
+
+ItemsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ITEMS...]", help="Items, such as item-2.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every item of the plan.")]
+
+
+@app.callback()
+def _group() -> None:
+    """What a persona will post: ideas, calendar, making it."""
+
+
+@app.command("new")
+def new(
+    context: typer.Context,
+    *,
+    persona: PersonaArgument,
+    n: Annotated[int, typer.Option("-n", "--number", min=1, max=50, help="How many pieces.")] = 6,
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; default: tomorrow.")] = None,
+    per_week: Annotated[int, typer.Option(min=1, max=21, help="Pieces a week.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the text provider for ideas, grounded in search trends where it offers them, and put them in a calendar.
+
+    Earlier ideas are not repeated. The plan before is kept under plans/.
+    Example: personalab plan new daniperez -n 9 --start 2026-12-01 --per-week 3
+    """
+    from datetime import timedelta
+
+    from personalab_core.config import PersonaStore
+    from personalab_core.generation import IdeaGenerator
+    from personalab_core.generation.plan_store import spread
+    from personalab_core.jobs.studio import Studio
+    from personalab_core.prompts import load_system_prompts
+
+    config = chosen(context).load()
+    character = PersonaStore(config.paths.personas).get(persona)
+    note_simulated(config)
+    studio, store = Studio(config), _store(config)
+    plan = IdeaGenerator(
+        client=studio.client,
+        config=config,
+        persona=character,
+        system_prompts=load_system_prompts(config),
+        n_items=n,
+        earlier=store.history(persona),
+        clock=studio.clock,
+    ).generate()
+    first = start.date() if start else studio.clock().date() + timedelta(days=1)
+    plan = plan.model_copy(update={"planned_content": spread(plan.planned_content, start=first, per_week=per_week)})
+    path = store.replace(plan)
+    if as_json:
+        print_json({"path": str(path), "plan": plan})
+        return
+    _print(config, plan)
+    if plan.repeated:
+        note(f"{len(plan.repeated)} ideas repeated earlier ones and were left out: {'; '.join(plan.repeated)}.")
+    say(f"Written: {path}. Edit it by hand, approve items (personalab plan approve {persona} --all), then run it.")
+
+
+@app.command("show")
+def show(context: typer.Context, *, persona: PersonaArgument, as_json: JsonOption = False) -> None:
+    """Show the plan in force: days, state, and what each piece cost and scored.
+
+    Example: personalab plan show daniperez
+    """
+    config = chosen(context).load()
+    require_persona(config, persona)
+    plan = _store(config).load(persona)
+    if as_json:
+        print_json(plan)
+        return
+    _print(config, plan)
+    if plan.sources:
+        say("Sources: " + "; ".join(f"{source.title} ({source.url})" for source in plan.sources))
+
+
+@app.command("approve")
+def approve(
+    context: typer.Context, *, persona: PersonaArgument, items: ItemsArgument = None, all_: AllOption = False
+) -> None:
+    """Approve items, so that ``plan run`` makes them.
+
+    Example: personalab plan approve daniperez item-1 item-3
+    """
+    _set_status(context, persona, items, "approved", everything=all_)
+
+
+@app.command("drop")
+def drop(
+    context: typer.Context, *, persona: PersonaArgument, items: ItemsArgument = None, all_: AllOption = False
+) -> None:
+    """Drop items; they stay in the file, so that they are not planned again.
+
+    Example: personalab plan drop daniperez item-2
+    """
+    _set_status(context, persona, items, "dropped", everything=all_)
+
+
+def _set_status(
+    context: typer.Context, persona: str, items: list[str] | None, status: PlanStatus, *, everything: bool
+) -> None:
+    from personalab_core.errors import InputError
+
+    config = chosen(context).load()
+    require_persona(config, persona)
+    store = _store(config)
+    plan = store.load(persona)
+    names = [item.id for item in plan.planned_content if item.status != "made"] if everything else items or []
+    if not names:
+        raise InputError("Name the items, such as item-1, or give --all.")
+    for name in names:
+        plan.item(name)  # all are checked before the first is changed
+    for name in names:
+        store.change_item(persona, name, lambda item: item.model_copy(update={"status": status}))
+    say(f"{', '.join(names)}: {status}.")
+    raise typer.Exit(DONE)
+
+
+def _store(config: Config) -> PlanStore:
+    from personalab_core.generation import PlanStore
+
+    return PlanStore(config.paths.output)
+
+
+def _print(config: Config, plan: ContentPlan) -> None:
+    from personalab_core.observability import GenerationMetricsLogger
+    from personalab_core.observability.spending import total
+
+    attempts: dict[str, list[Any]] = {}
+    if any(item.assets for item in plan.planned_content):
+        for record in GenerationMetricsLogger(config.paths.output).read_log(plan.persona):
+            attempts.setdefault(record.asset_id, []).append(record)
+    rows = [
+        _row(item, [r for asset in item.assets for r in attempts.get(asset, [])], total)
+        for item in plan.planned_content
+    ]
+    print_table(f"Plan of {plan.persona}", ("day", "item", "title", "pillar", "state", "#score", "#cost"), rows)
+    say()
+
+
+def _row(item: PlannedContent, records: list[Any], total: Any) -> tuple[str, ...]:
+    scores = [r.scores.composite for r in records if r.scores.composite is not None]
+    spent = total(records).known_usd if records else None
+    return (
+        _day(item.scheduled),
+        item.id,
+        item.title,
+        item.pillar or "–",
+        item.status,
+        f"{max(scores):.2f}" if scores else "–",
+        "–" if not records else "unknown" if spent is None else f"${spent:,.2f}",
+    )
+
+
+def _day(day: date | None) -> str:
+    return f"{day:%a %d %b}" if day else "–"

@@ -1,0 +1,61 @@
+"""``personalab plan``: made, shown, approved; earlier plans kept; mistakes in one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from personalab_core.cli.entry import app
+
+runner = CliRunner()
+
+
+def run(*arguments: str, folder: Path, code: int = 0) -> str:
+    result = runner.invoke(app, ["--workspace", str(folder), "plan", *arguments])
+    assert result.exit_code == code, result.output
+    return result.output if code else result.stdout
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    done = runner.invoke(app, ["-w", str(tmp_path), "persona", "add", "--name", "Mara Lind", "--id", "mara"])
+    assert done.exit_code == 0, done.output
+    return tmp_path
+
+
+def test_a_plan_has_days_and_is_shown(workspace: Path) -> None:
+    made = json.loads(run("new", "mara", "-n", "3", "--start", "2026-12-01", "--json", folder=workspace))
+    items = made["plan"]["planned_content"]
+    assert [item["scheduled"] for item in items] == ["2026-12-01", "2026-12-03", "2026-12-05"]
+    assert Path(made["path"]).is_file()
+    shown = run("show", "mara", folder=workspace)
+    assert "Tue 01 Dec" in shown
+    assert items[0]["title"] in " ".join(shown.split())
+
+
+def test_three_plans_in_a_row_repeat_no_idea(workspace: Path) -> None:
+    titles = [
+        item["title"]
+        for _ in range(3)
+        for item in json.loads(run("new", "mara", "-n", "4", "--json", folder=workspace))["plan"]["planned_content"]
+    ]
+    assert len(titles) == 12
+    assert len(set(titles)) == 12
+
+
+def test_approving_and_dropping_is_kept(workspace: Path) -> None:
+    run("new", "mara", "-n", "3", folder=workspace)
+    run("approve", "mara", "--all", folder=workspace)
+    run("drop", "mara", "item-2", folder=workspace)
+    plan = json.loads(run("show", "mara", "--json", folder=workspace))
+    assert [item["status"] for item in plan["planned_content"]] == ["approved", "dropped", "approved"]
+
+
+def test_mistakes_end_in_one_sentence(workspace: Path) -> None:
+    assert "personalab plan new mara" in run("show", "mara", folder=workspace, code=2)
+    run("new", "mara", "-n", "2", folder=workspace)
+    assert "It has: item-1, item-2" in " ".join(run("approve", "mara", "item-9", folder=workspace, code=2).split())
+    assert "or give --all" in run("approve", "mara", folder=workspace, code=2)
