@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import frame
+from pages.components import access, frame
 
 frame.show()
+if not frame.run(access.gate):
+    st.stop()
 page = st.navigation(
     [
         st.Page("overview.py", title="Overview", default=True),
@@ -19,8 +21,10 @@ page = st.navigation(
         st.Page("generate.py", title="Generate"),
         st.Page("attempts.py", title="Attempts"),
         st.Page("drift.py", title="Drift"),
+        st.Page("evaluate.py", title="Evaluate"),
         st.Page("system.py", title="System"),
     ],
     position="top",
 )
 frame.run(page.run)
+access.show_person()

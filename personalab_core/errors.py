@@ -5,6 +5,7 @@
     PersonalabError
     ├── ConfigError                    fix a setting
     │   └── MissingKeyError            set the environment variable it names
+    ├── NotAllowedError                ask an editor; a viewer may look, not change
     ├── InputError                     fix what was passed
     │   ├── UnknownPersonaError
     │   ├── AnchorMissingError         generate and select an anchor first
@@ -48,6 +49,10 @@ class ConfigError(PersonalabError):
 
 class MissingKeyError(ConfigError):
     """A provider's API key is not set; the message names the environment variable."""
+
+
+class NotAllowedError(PersonalabError):
+    """A person who may only look asked for a change; nothing was changed."""
 
 
 class InputError(PersonalabError):
@@ -114,6 +119,16 @@ class LLMError(PersonalabError):
     def __str__(self) -> str:
         status = f" (HTTP {self.status_code})" if self.status_code is not None else ""
         return f"{self.provider}{status}: {super().__str__()}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default way calls the class with the message only, so that no error would come home from a worker.
+        return _restored_llm_error, (type(self), self.args, vars(self))
+
+
+def _restored_llm_error(kind: type[LLMError], args: tuple[object, ...], attributes: dict[str, object]) -> LLMError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
 
 
 class TransientLLMError(LLMError):

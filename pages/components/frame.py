@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
@@ -13,6 +14,8 @@ from pages.components import notices
 from pages.components.parts import STYLESHEET
 from pages.components.tokens import tokens
 from personalab_core.errors import ConfigError, PersonalabError, WorkspaceError
+
+T = TypeVar("T")
 
 _ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"
 _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 24" width="132" height="24" fill="none"
@@ -31,10 +34,10 @@ def show() -> None:
     st.html(STYLESHEET)
 
 
-def run(page: Callable[[], None]) -> None:
-    """Run a page. Whatever goes wrong in it becomes one sentence; the other pages stay usable."""
+def run(page: Callable[[], T]) -> T | None:
+    """Run a page and return what it returns. Whatever goes wrong in it becomes one sentence."""
     try:
-        page()
+        return page()
     except ConfigError as error:
         notices.show_error("A setting is wrong.", str(error))
     except WorkspaceError as error:
@@ -49,3 +52,4 @@ def run(page: Callable[[], None]) -> None:
             "Nothing was lost; the other pages still work.",
             details=f"Error {error_id}. The server's log has the details under this id.",
         )
+    return None

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from pages.components import access
 from personalab_core.jobs import WorkspaceRef
 from personalab_core.jobs.checks import Check, run_checks
+from personalab_core.views.permissions import Person, Role
 from personalab_core.views.records import Records
 from personalab_core.views.system import ModelRow, Storage, build_model_rows, build_storage
 from personalab_core.views.workspace import Workspace
@@ -21,12 +23,21 @@ def workspace() -> Workspace:
     Raises:
         ConfigError: A setting is wrong.
     """
-    return _workspace(WorkspaceRef.from_environment().model_dump_json())
+    return of(access.current())
 
 
-@st.cache_resource(ttl="10s", max_entries=4, show_spinner=False)
-def _workspace(reference: str) -> Workspace:
-    return Workspace.open(WorkspaceRef.model_validate_json(reference), records=_records)
+def of(person: Person) -> Workspace:
+    """Return the workspace as a person may use it.
+
+    Raises:
+        ConfigError: A setting is wrong.
+    """
+    return _workspace(WorkspaceRef.from_environment().model_dump_json(), person.name, person.role)
+
+
+@st.cache_resource(ttl="10s", max_entries=32, show_spinner=False)
+def _workspace(reference: str, name: str, role: Role) -> Workspace:
+    return Workspace.open(WorkspaceRef.model_validate_json(reference), records=_records, person=Person(name, role))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

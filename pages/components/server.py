@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -14,12 +15,39 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.components import loaders
+from pages.components import access, loaders
 from personalab_core.errors import PersonalabError
 from personalab_core.views.pictures import MEDIA_TYPES, find_picture
 
 _FONTS = Path(__file__).resolve().parent.parent / "static" / "fonts"
 _FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_INERT = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+"""A picture opened by itself can do nothing, whatever is in the file."""
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Streamlit's components and Plotly
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "media-src 'self' blob:",
+        "connect-src 'self' ws: wss:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
 def _served(*, verify: bool) -> Callable[[Request], Response]:
@@ -27,14 +55,19 @@ def _served(*, verify: bool) -> Callable[[Request], Response]:
 
     def handler(request: Request) -> Response:
         try:
-            rooms = loaders.workspace().rooms
+            person = access.asking(request)
+            if person.role == "nobody":
+                return Response(status_code=403)
+            space = loaders.of(person)
+            names = request.path_params
+            if not space.records.knows_picture(names["digest"]):
+                return Response(status_code=404)
+            file = find_picture(space.rooms, names["room"], names["digest"], names["path"], verify=verify)
         except PersonalabError:
             return Response(status_code=404)
-        names = request.path_params
-        file = find_picture(rooms, names["room"], names["digest"], names["path"], verify=verify)
         if file is None:
             return Response(status_code=404)
-        return FileResponse(file, media_type=MEDIA_TYPES[file.suffix.lower()], headers=_FOR_EVER)
+        return FileResponse(file, media_type=MEDIA_TYPES[file.suffix.lower()], headers=_FOR_EVER | _INERT)
 
     return handler
 
@@ -73,10 +106,8 @@ class SafetyHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("X-Frame-Options", "DENY")
-                headers.setdefault("Referrer-Policy", "same-origin")
-                headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers)
@@ -84,8 +115,15 @@ class SafetyHeaders:
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
-    """At start, mark runs whose worker is gone as lost, so that no page shows a run that nobody works on."""
+    """Begin what the first visitor should not wait for."""
+    Thread(target=_prepare, name="prepare", daemon=True).start()
+    yield {}
+
+
+def _prepare() -> None:
+    """Mark runs whose worker is gone as lost, and bring the index up to date."""
     # The pages say what is wrong with a workspace; a server that does not start could not.
     with suppress(PersonalabError):
-        loaders.workspace().jobs.reconcile()
-    yield {}
+        space = loaders.of(access.LOCAL)
+        space.jobs.reconcile()
+        space.records.refresh([character.id for character in space.characters()])

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import orjson
 
 from personalab_core.schemas import AssetOutcome, Decision, MeasurementStatus, Reason
+from personalab_core.views.pictures import HASH_DIGITS
 from personalab_core.views.words import mark_of
 
 RowKind = Literal["attempt", "drift"]
@@ -38,6 +39,7 @@ COLUMNS: Mapping[RowKind, Mapping[str, str]] = {
         "job_id": "TEXT",
         "framing": "TEXT",
         "has_picture": "INTEGER",
+        "picture_hash": "TEXT",
         "cost_usd": "REAL",
         "accept": "REAL",
         "retry": "REAL",
@@ -112,6 +114,7 @@ def _attempt_row(f: dict[str, Any]) -> Row:
         context["job_id"],
         f["requested_framing"],
         has_picture,
+        None if f["image_sha256"] is None else _text(f["image_sha256"])[:HASH_DIGITS],
         _number(f["cost"]["amount_usd"]),
         _number(f["accept_threshold"]),
         _number(f["retry_threshold"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from personalab_core.errors import WorkspaceError
 from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
 from personalab_core.identity.drift import DriftTracker
+from personalab_core.identity.drift.watch import DriftWatch
 from personalab_core.observability import Journal
 from personalab_core.observability.line_files import torn_pieces
 from personalab_core.observability.metrics import METRICS_FILE
@@ -19,10 +21,17 @@ from personalab_core.schemas import AnchorRecord, Character, Record
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.index_rows import RowKind
 from personalab_core.views.logs import AttemptLog, DriftLog
+from personalab_core.views.pictures import HASH_DIGITS
 from personalab_core.views.record_index import INDEX_FILE, RECORD_TYPES, RecordIndex, Source
 
 _REMEMBERED = 2_048
 """Parsed lines kept in memory; one with landmarks takes about 20 kB."""
+_AT_ONCE_BYTES = 8_388_608
+"""So much of a timeline is judged before a page is shown; a long one is caught up with over several looks."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Records:
@@ -34,11 +43,15 @@ class Records:
         output: Folder of the attempts; the index lies in it.
         references: Folder of the anchors.
         timelines: Folder of the drift records.
+        clock: Time of what the drift monitor finds.
     """
 
-    def __init__(self, output: Path, references: Path, timelines: Path) -> None:
+    def __init__(
+        self, output: Path, references: Path, timelines: Path, *, clock: Callable[[], datetime] = _utc_now
+    ) -> None:
         self._output, self._references = output, references
         self._drift = DriftTracker(timelines)
+        self.watch = DriftWatch(timelines, output, clock=clock)
         self.index = RecordIndex(output / INDEX_FILE)
         self._lock = threading.Lock()
         self._histories: dict[str, tuple[object, PersonaHistory]] = {}
@@ -64,7 +77,9 @@ class Records:
         """
         self.refresh([character.id])
         anchors_log = anchor_folder(self._references, character.id) / ANCHORS_LOG
-        state = (character, *map(self.index.state, self._sources(character.id)), _stamp(anchors_log))
+        answers = self.watch.events(character.id).path
+        files = (_stamp(anchors_log), _stamp(answers))
+        state = (character, *map(self.index.state, self._sources(character.id)), *files)
         with self._lock:
             known = self._histories.get(character.id)
         if known and known[0] == state:
@@ -73,6 +88,20 @@ class Records:
         with self._lock:
             self._histories[character.id] = (state, history)
         return history
+
+    def knows_picture(self, digest: str) -> bool:
+        """Return whether a record of this workspace names a picture with this hash (its first hex digits)."""
+        if self._indexed(digest):
+            return True
+        # Perhaps it was recorded since the last page was made.
+        self.refresh([log.parent.name for log in self._output.glob(f"*/{METRICS_FILE}")])
+        if self._indexed(digest):
+            return True
+        logs = self._references.glob(f"*/*/{ANCHORS_LOG}")
+        return any(digest in _hashes(str(log), _stamp(log)) for log in logs)
+
+    def _indexed(self, digest: str) -> bool:
+        return bool(self.index.ask("SELECT 1 FROM attempt WHERE picture_hash=? LIMIT 1", (digest,)))
 
     def _history(self, character: Character, anchors_log: Path) -> PersonaHistory:
         persona = character.id
@@ -88,6 +117,7 @@ class Records:
             drift=DriftLog(self.index, self._line, "drift", "persona=?", (persona,)),
             anchors=anchors,
             problems=(*torn, *self.index.problems(persona), *problems),
+            look=lambda anchor: self.watch.look(persona, anchor_sha256=anchor, max_bytes=_AT_ONCE_BYTES),
         )
 
     def _sources(self, persona: str) -> tuple[Source, Source]:
@@ -109,6 +139,12 @@ class Records:
             return RECORD_TYPES[kind].model_validate_json(line)
         except ValidationError:
             return None
+
+
+@lru_cache(maxsize=512)
+def _hashes(path: str, _stamp: object) -> frozenset[str]:
+    anchors, _ = _anchors(Path(path))
+    return frozenset(record.image_sha256[:HASH_DIGITS] for record in anchors)
 
 
 def _anchors(path: Path) -> tuple[tuple[AnchorRecord, ...], tuple[str, ...]]:

@@ -16,6 +16,7 @@ from personalab_core.prompts import ScenarioSet, load_asset_scenarios
 from personalab_core.schemas import AnchorRecord, Character
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
+from personalab_core.views.permissions import Person, ReadOnlyJobs, ReadOnlyPersonas, refuse
 from personalab_core.views.records import Records
 
 
@@ -34,36 +35,60 @@ class Workspace:
         config: Says where everything is.
         reference: How a job finds the same configuration again.
         records: How the records of these folders are read; the dashboard hands in what it already has.
+        person: Who is looking; one who may not edit gets stores that refuse every change.
     """
 
-    def __init__(self, config: Config, reference: WorkspaceRef, *, records: OpenRecords = Records) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reference: WorkspaceRef,
+        *,
+        records: OpenRecords = Records,
+        person: Person = Person(),  # noqa: B008 - frozen
+    ) -> None:
         self.config = config
         self.reference = reference
         self._open_records = records
+        self.person = person
 
     @classmethod
-    def open(cls, reference: WorkspaceRef, *, records: OpenRecords = Records) -> Workspace:
+    def open(
+        cls,
+        reference: WorkspaceRef,
+        *,
+        records: OpenRecords = Records,
+        person: Person = Person(),  # noqa: B008 - frozen
+    ) -> Workspace:
         """Open the workspace that a reference names, else the working directory.
 
         Raises:
             ConfigError: A setting is wrong; the message names file and key.
         """
-        return cls(reference.load(), reference, records=records)
+        return cls(reference.load(), reference, records=records, person=person)
 
     @property
     def rooms(self) -> Mapping[str, Path]:
         """The folders whose pictures may be shown, by the name used in addresses."""
         return {"output": self.config.paths.output, "references": self.config.paths.references}
 
+    def must_edit(self) -> None:
+        """Let an editor pass; everything here that writes begins with this.
+
+        Raises:
+            NotAllowedError: The person may only look.
+        """
+        if not self.person.may_edit:
+            refuse()
+
     @cached_property
     def jobs(self) -> JobStore:
         """The jobs of this workspace."""
-        return JobStore(self.config.paths.jobs)
+        return (JobStore if self.person.may_edit else ReadOnlyJobs)(self.config.paths.jobs)
 
     @cached_property
     def personas(self) -> PersonaStore:
         """The personas of this workspace."""
-        return PersonaStore(self.config.paths.personas)
+        return (PersonaStore if self.person.may_edit else ReadOnlyPersonas)(self.config.paths.personas)
 
     def characters(self) -> list[Character]:
         """Return the readable personas that are not archived, by name; ``personas.problems`` says which are not."""
@@ -108,8 +133,10 @@ class Workspace:
 
         Raises:
             InputError: The folder holds something else.
+            NotAllowedError: The person may only look.
             WorkspaceError: The folder cannot be written.
         """
+        self.must_edit()
         from personalab_core.jobs.demo import prepare_demo
 
         prepare_demo(self.reference.folder or Path.cwd())
@@ -124,8 +151,9 @@ class Workspace:
             candidate: Path of a recorded candidate, relative to the references folder.
 
         Raises:
-            PersonalabError: The picture cannot be used, or the record cannot be written.
+            PersonalabError: The picture cannot be used, the record cannot be written, or the person may only look.
         """
+        self.must_edit()
         from personalab_core.identity import select_anchor
         from personalab_core.jobs.studio import Studio
 

@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_still_shows_its_records(
 
 
 SCORES = st.one_of(
-    st.floats(0.05, 0.95).map(lambda value: round(value, 3)), st.sampled_from([Reason.NO_FACE, Reason.BLOCKED])
+    st.floats(0.3, 0.9).map(lambda value: round(value, 3)), st.sampled_from([Reason.NO_FACE, Reason.BLOCKED])
 )
 
 
