@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from personalab_core import __version__
 from personalab_core.cli import (
     anchors,
+    batch,
     costs,
     doctor,
     evaluate,
@@ -18,6 +19,7 @@ from personalab_core.cli import (
     generate,
     jobs,
     personas,
+    plan,
     records,
     serve,
     settings,
@@ -69,8 +71,10 @@ app.add_typer(generate.app, name="generate")
 app.command("evaluate")(evaluate.evaluate)
 app.command("drift")(records.drift)
 app.add_typer(records.app, name="log")
+app.add_typer(batch.app, name="batch")
 app.command("costs")(costs.costs)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(plan.app, name="plan")
 app.command("export")(export.export)
 app.add_typer(export.app, name="provenance")
 app.command("doctor")(doctor.doctor)

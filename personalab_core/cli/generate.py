@@ -20,14 +20,15 @@ from personalab_core.cli.context import (
 )
 
 if TYPE_CHECKING:
-    from personalab_core.orchestration import GenerationResult
+    from personalab_core.jobs import BatchParams
+    from personalab_core.runtime import JobResult
 
-app = typer.Typer(no_args_is_help=True, help="Generate pictures of a persona.")
+app = typer.Typer(no_args_is_help=True, help="Generate pictures and videos of a persona.")
 
 
 @app.callback()
 def _group() -> None:
-    """Generate pictures of a persona."""
+    """Generate pictures and videos of a persona."""
 
 
 @app.command("image")
@@ -86,6 +87,92 @@ def image(
     raise typer.Exit(DONE if all(result.accepted for result in results) else NOT_ACCEPTED)
 
 
+@app.command("video")
+def video(
+    context: typer.Context,
+    *,
+    persona: PersonaArgument,
+    scenario: Annotated[str | None, typer.Option(help="Name of a video scenario, such as market_walk.")] = None,
+    action: Annotated[str | None, typer.Option(help="Free scene instead: what the person does.")] = None,
+    location: Annotated[str, typer.Option(help="Free scene: where.")] = "",
+    duration: Annotated[float | None, typer.Option(min=1, max=60, help="Free scene: seconds.")] = None,
+    n: Annotated[int, typer.Option("-n", "--number", min=1, max=100, help="How many videos.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal simulated videos.")] = 0,
+    max_attempts: Annotated[int | None, typer.Option(min=1, help="Attempts per video.")] = None,
+    accept_threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Accept from this mean score.")] = None,
+    background: Annotated[bool, typer.Option("--background", help="Run as a job and return at once.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate videos, each tried again with a stronger prompt until every moment shows the persona.
+
+    Exit code 1 if a video was not accepted.
+    Example: personalab generate video daniperez --scenario market_walk
+    """
+    from personalab_core.cli.run import run_job_here, submit
+
+    wanted = {
+        "evaluation.retry.max_attempts": max_attempts,
+        "evaluation.scoring.accept_threshold": accept_threshold,
+    }
+    overrides: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+    config = chosen(context).load(overrides)
+    note_simulated(config)
+    scene = {"action_details": action, "location_details": location, "duration_s": duration}
+    given = {name: value for name, value in scene.items() if value}
+    params = _video_params(context, persona, scenario=scenario, scene=given, n=n, seed=seed, overrides=overrides)
+    if background:
+        submit(config, "batch", params, as_json=as_json)
+        return
+    from personalab_core.jobs.work import run_batch
+
+    results = run_job_here(config, params, run_batch, quiet=as_json)
+    if as_json:
+        print_json([_video_document(result) for result in results])
+    else:
+        _print(results, what="video")
+    raise typer.Exit(DONE if all(result.accepted for result in results) else NOT_ACCEPTED)
+
+
+def _video_params(
+    context: typer.Context,
+    persona: str,
+    *,
+    scenario: str | None,
+    scene: dict[str, Any],
+    n: int,
+    seed: int,
+    overrides: dict[str, Any],
+) -> BatchParams:
+    from pydantic import ValidationError
+
+    from personalab_core.config import PersonaStore
+    from personalab_core.errors import InputError
+    from personalab_core.jobs import BatchParams
+    from personalab_core.jobs.params import BatchItem
+    from personalab_core.prompts import subject_description
+    from personalab_core.schemas import VideoPrompt
+
+    character = PersonaStore(chosen(context).load().paths.personas).get(persona)
+    if bool(scenario) == bool(scene):
+        raise InputError("Give either --scenario NAME, or a free scene with --action and --location.")
+    try:
+        prompt = VideoPrompt(subject_description=subject_description(character), **scene) if scene else None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InputError(f"--{first['loc'][0]}: {first['msg']}.") from None
+    item = BatchItem(persona=persona, asset_type="video", scenario=scenario, prompt=prompt, n=n, seed=seed)
+    return BatchParams(
+        workspace=chosen(context).reference(),
+        name=f"{n} video{'s' if n > 1 else ''} of {persona}",
+        items=(item,),
+        overrides=overrides,
+    )
+
+
+def _video_document(result: JobResult) -> dict[str, Any]:
+    return {**_document(result), "video_path": result.video_path}
+
+
 def _params(
     context: typer.Context,
     *,
@@ -123,9 +210,9 @@ def _params(
     )
 
 
-def _document(result: GenerationResult) -> dict[str, Any]:
+def _document(result: JobResult) -> dict[str, Any]:
     return {
-        "asset_id": result.asset_id,
+        "asset_id": result.job_id,
         "outcome": result.outcome.value,
         "accepted": result.accepted,
         "final_score": result.final_score,
@@ -134,17 +221,17 @@ def _document(result: GenerationResult) -> dict[str, Any]:
     }
 
 
-def _print(results: list[GenerationResult]) -> None:
+def _print(results: list[JobResult], *, what: str = "picture") -> None:
     rows = [
         (
             result.outcome.value,
             number(result.final_score),
             str(len(result.attempts)),
-            str(result.image_path or ""),
+            str((result.video_path if what == "video" else result.image_path) or ""),
             result.sentence,
         )
         for result in results
     ]
-    print_table("", ("outcome", "#score", "#attempts", "picture", "why"), rows)
+    print_table("", ("outcome", "#score", "#attempts", what, "why"), rows)
     say()
     say(f"{sum(result.accepted for result in results)} of {len(results)} accepted.")

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Watch, cancel and resume background jobs.")
 
+BudgetOption = Annotated[float | None, typer.Option("--budget", min=0, help="New budget.per_run in US dollars.")]
+RepeatOption = Annotated[
+    bool,
+    typer.Option("--repeat-possibly-paid", help="Repeat calls that were cut off and may have been paid already."),
+]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 
 
@@ -42,12 +47,24 @@ def cancel(context: typer.Context, *, job: JobArgument, as_json: JsonOption = Fa
 
 
 @app.command("resume")
-def resume(context: typer.Context, *, job: JobArgument, as_json: JsonOption = False) -> None:
-    """Start a lost, failed or cancelled job again; finished items are skipped.
+def resume(
+    context: typer.Context,
+    *,
+    job: JobArgument,
+    budget: BudgetOption = None,
+    repeat_possibly_paid: RepeatOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a paused, lost, failed or cancelled job again; finished items are skipped.
 
-    Example: personalab jobs resume 3f2a9c01d4e5
+    Example: personalab jobs resume 3f2a9c01d4e5 --budget 5
     """
-    _tell(_store(context).resume(job), as_json=as_json)
+    from personalab_core.jobs.resuming import resume_job
+
+    overrides = {"budget.per_run": budget} if budget is not None else {}
+    config = chosen(context).load()
+    resumed = resume_job(config, _store(context), job, overrides=overrides, repeat_possibly_paid=repeat_possibly_paid)
+    _tell(resumed, as_json=as_json)
 
 
 def _store(context: typer.Context) -> JobStore:

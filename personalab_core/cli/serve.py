@@ -38,7 +38,7 @@ def demo(
         print_json({"workspace": start.folder, "job_id": start.job_id, "state": state})
     elif state == "done":
         say(f"Look at it: personalab --workspace {_shown(start.folder)} app")
-    if state in {"failed", "lost", "cancelled"}:
+    if state in {"failed", "lost", "cancelled", "paused"}:
         raise typer.Exit(NOT_ACCEPTED)
 
 

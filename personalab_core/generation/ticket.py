@@ -60,17 +60,17 @@ class LedgerTicket:
     def standing(self) -> Standing:
         """Return what is known of an earlier submission of the same call."""
         earlier = self._ledger.last(self._call)
-        if earlier is None or earlier.event in {"refused", "failed", "released"}:
+        if earlier is None or earlier.event in {"refused", "failed"}:
             return Standing()
         self._id, own = earlier.id, self._sent_here and earlier.id == self._id
         if earlier.event == "answered" and (answer := self._answer_of(earlier)) is not None:
             return Standing(answer=answer)
-        if earlier.operation_id is not None and earlier.event != "unanswered":
+        if earlier.operation_id is not None and earlier.event not in {"unanswered", "released"}:
             return Standing(operation_id=earlier.operation_id)
         if (adopted := self._stored(earlier.call.attempt_id)) is not None:
             # The file was stored whole; only the line that says so is missing.
             return Standing(answer=GenerationResponse(data=adopted.read_bytes()))
-        if own or self._ledger.repeat_unanswered:
+        if own or earlier.event == "released" or self._ledger.repeat_unanswered:
             # Within one run the retry policy has decided whether the next try is made.
             return Standing()
         return Standing(possibly_paid=True)

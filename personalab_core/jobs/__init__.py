@@ -6,7 +6,10 @@ its job resumes where it stopped; parameters are typed and never on a command li
 
 from personalab_core.jobs.job import Job, JobState
 from personalab_core.jobs.params import (
+    BatchItem,
+    BatchParams,
     DemoHistoryParams,
+    EvaluatePicturesParams,
     GenerateAnchorsParams,
     GenerateImagesParams,
     JobKind,
@@ -16,7 +19,10 @@ from personalab_core.jobs.params import (
 from personalab_core.jobs.store import JobStore
 
 __all__ = [
+    "BatchItem",
+    "BatchParams",
     "DemoHistoryParams",
+    "EvaluatePicturesParams",
     "GenerateAnchorsParams",
     "GenerateImagesParams",
     "Job",

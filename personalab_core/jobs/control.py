@@ -25,6 +25,10 @@ class JobCancelledError(Exception):
     """Somebody asked the job to stop; what is finished is kept."""
 
 
+class JobPausedError(Exception):
+    """The job waits for a person; the message says for what, as class and sentence. What is finished is kept."""
+
+
 class Progress(Protocol):
     """Where work reports to: a job's row, or a bar on the terminal."""
 

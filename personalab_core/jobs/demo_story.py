@@ -20,7 +20,7 @@ from personalab_core.jobs.control import JobCancelledError, Progress, stop_if_as
 from personalab_core.jobs.demo import require_example
 from personalab_core.jobs.params import DemoHistoryParams
 from personalab_core.jobs.studio import Studio
-from personalab_core.jobs.work import finished_assets, generate_anchors
+from personalab_core.jobs.work import generate_anchors
 from personalab_core.llm.simulated import SimulatedClient
 from personalab_core.llm.simulated_faults import DriftSchedule, FaultRates
 from personalab_core.orchestration import AssetRequest
@@ -152,7 +152,10 @@ class _Actor:
 
     @cached_property
     def _finished(self) -> frozenset[str]:
-        return finished_assets(self._common, self._story.persona)
+        """Assets that have ended; the cancelled and the failed are tried again."""
+        unfinished = {AssetOutcome.CANCELLED, AssetOutcome.FAILED}
+        ended = (record for record in self._common.metrics_logger.read_log(self._story.persona) if record.final)
+        return frozenset(record.asset_id for record in ended if record.outcome not in unfinished)
 
     @cached_property
     def _history(self) -> Studio:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from personalab_core.jobs.params import JobKind
 
-JobState = Literal["queued", "running", "cancelling", "cancelled", "done", "failed", "lost"]
+JobState = Literal["queued", "running", "cancelling", "cancelled", "done", "failed", "lost", "paused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Job:
     """One job as the database has it; times are UTC.
 
     ``run`` counts how often it was started (0: not yet). ``error`` is set in the states
-    ``failed`` and ``lost``: the class of the failure and one clear sentence.
+    ``failed``, ``lost`` and ``paused``: the class of the failure and one clear sentence. A paused
+    job waits for what only a person can give: more budget, disk space, permission to write.
     """
 
     id: str
@@ -45,7 +46,7 @@ class Job:
     @property
     def resumable(self) -> bool:
         """Whether it can be started again where it stopped."""
-        return self.state in {"lost", "failed", "cancelled"}
+        return self.state in {"lost", "failed", "cancelled", "paused"}
 
 
 def job_from_row(row: sqlite3.Row) -> Job:

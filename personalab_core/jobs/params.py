@@ -11,9 +11,9 @@ from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, model_vali
 
 from personalab_core.config import Config, load_config
 from personalab_core.errors import InputError
-from personalab_core.schemas import Contract, ImagePrompt, check_slug
+from personalab_core.schemas import Contract, ImagePrompt, VideoPrompt, check_slug
 
-JobKind = Literal["generate_images", "generate_anchors", "demo_history"]
+JobKind = Literal["generate_images", "generate_anchors", "demo_history", "batch", "evaluate_pictures", "evaluate_video"]
 
 AnchorKind = Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
 
@@ -119,6 +119,40 @@ class GenerateImagesParams(JobParams):
         return self.n_assets
 
 
+class BatchItem(Contract):
+    """``n`` assets of one kind; see ``docs/batch.md``. The seed of the i-th is ``seed + i``."""
+
+    persona: PersonaId
+    asset_type: Literal["image", "video"] = "image"
+    scenario: str | None = None
+    prompt: ImagePrompt | VideoPrompt | None = None
+    n: int = Field(default=1, ge=1, le=1000)
+    seed: int = Field(default=0, ge=0)
+
+
+class BatchParams(JobParams):
+    """Make everything a plan asks for, in its order. Asset ``i`` of the whole plan is ``<job>-<i>``."""
+
+    name: str = ""
+    items: tuple[BatchItem, ...] = Field(min_length=1)
+
+    @property
+    def persona_id(self) -> str | None:
+        """The persona, if there is only one."""
+        personas = {item.persona for item in self.items}
+        return personas.pop() if len(personas) == 1 else None
+
+    @property
+    def title(self) -> str:
+        """The plan's name, or such as ``Batch of 12 assets``."""
+        return self.name or f"Batch of {self.n_items} asset{'s' if self.n_items > 1 else ''}"
+
+    @property
+    def n_items(self) -> int:
+        """One item an asset."""
+        return sum(item.n for item in self.items)
+
+
 class GenerateAnchorsParams(JobParams):
     """Generate a persona's anchor candidates, select one, then derive the other kinds.
 
@@ -145,6 +179,66 @@ class GenerateAnchorsParams(JobParams):
     def n_items(self) -> int:
         """One item a candidate, one for the choice, one a further kind."""
         return self.n_candidates + (1 + len(self.kinds) if self.select else 0)
+
+
+class EvaluatePicturesParams(JobParams):
+    """Measure pictures from elsewhere against an anchor.
+
+    Attributes:
+        evaluation: Id of the folder that holds what was brought and what is found.
+        persona: Whose anchor they are compared with; ``None`` if a picture to compare with was brought along.
+        folder: Folder below ``paths.imports`` whose pictures are taken in first, if any.
+        n_pictures: How many there are, for the progress.
+    """
+
+    evaluation: str = Field(pattern=r"^[0-9a-f]{12}$")
+    persona: PersonaId | None = None
+    folder: str | None = Field(default=None, max_length=400)
+    n_pictures: int = Field(ge=1, le=1000)
+
+    @property
+    def persona_id(self) -> str | None:
+        """The persona whose anchor they are compared with."""
+        return self.persona
+
+    @property
+    def title(self) -> str:
+        """Such as ``9 pictures from elsewhere``."""
+        return f"{self.n_pictures} picture{'s' if self.n_pictures > 1 else ''} from elsewhere"
+
+    @property
+    def n_items(self) -> int:
+        """One item a picture."""
+        return self.n_pictures
+
+
+class EvaluateVideoParams(JobParams):
+    """Measure a video from elsewhere against a persona's anchor.
+
+    Attributes:
+        check: Id of the folder that holds the video.
+        persona: Whose anchor it is compared with.
+        name: The file's own name, for lists.
+    """
+
+    check: str = Field(pattern=r"^[0-9a-f]{12}$")
+    persona: PersonaId
+    name: str = Field(max_length=120)
+
+    @property
+    def persona_id(self) -> str:
+        """The persona whose anchor it is compared with."""
+        return self.persona
+
+    @property
+    def title(self) -> str:
+        """Such as ``Video harbour.mp4``."""
+        return f"Video {self.name}"
+
+    @property
+    def n_items(self) -> int:
+        """The one video."""
+        return 1
 
 
 class DemoHistoryParams(JobParams):
@@ -193,4 +287,7 @@ PARAMS_OF: dict[JobKind, type[JobParams]] = {
     "generate_images": GenerateImagesParams,
     "generate_anchors": GenerateAnchorsParams,
     "demo_history": DemoHistoryParams,
+    "batch": BatchParams,
+    "evaluate_pictures": EvaluatePicturesParams,
+    "evaluate_video": EvaluateVideoParams,
 }

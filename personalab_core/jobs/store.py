@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from personalab_core.errors import InputError, WorkspaceError
 from personalab_core.jobs.job import Job, JobState, job_from_row
@@ -126,22 +128,37 @@ class JobStore:
             )
         return self.get(job_id)
 
-    def resume(self, job_id: str) -> Job:
-        """Queue a lost, failed or cancelled job again; finished items are skipped.
+    def resume(self, job_id: str, *, overrides: Mapping[str, JsonValue] | None = None) -> Job:
+        """Queue a lost, failed, cancelled or paused job again; finished items are skipped.
+
+        Args:
+            job_id: The job.
+            overrides: Configuration keys and values from now on, such as ``{"budget.per_run": 5.0}``.
 
         Raises:
             InputError: There is no such job, or its state is another one.
         """
+        if overrides:
+            self._override(job_id, overrides)
         with self._connect() as connection:
             resumed = connection.execute(
                 "UPDATE job SET state='queued', cancel=0, error=NULL, pid=NULL, birth_mark=NULL, heartbeat_at=?, "
-                "finished_at=NULL, message='resuming' WHERE id=? AND state IN ('lost','failed','cancelled')",
+                "finished_at=NULL, message='resuming' WHERE id=? AND state IN ('lost','failed','cancelled','paused')",
                 (self._timestamp(), job_id),
             ).rowcount
         if not resumed:
-            raise InputError(f"Job {job_id} is {self.get(job_id).state}; only a lost, failed or cancelled job resumes.")
+            raise InputError(
+                f"Job {job_id} is {self.get(job_id).state}; only a lost, failed, cancelled or paused job resumes."
+            )
         self._launch(job_id)
         return self.get(job_id)
+
+    def _override(self, job_id: str, overrides: Mapping[str, JsonValue]) -> None:
+        job = self.get(job_id)
+        params = PARAMS_OF[job.kind].model_validate_json(job.params_json)
+        changed = params.model_copy(update={"overrides": {**params.overrides, **overrides}})
+        with self._connect() as connection:
+            connection.execute("UPDATE job SET params=? WHERE id=?", (changed.model_dump_json(), job_id))
 
     def reconcile(self) -> int:
         """Mark jobs whose process is gone as lost (or cancelled, if that was asked) and return how many."""
@@ -260,7 +277,14 @@ def _reconcile(connection: sqlite3.Connection, now: float) -> int:
         if is_alive(row["pid"], row["birth_mark"]) or _is_starting(row, now):
             continue
         state = "cancelled" if row["cancel"] else "lost"
-        error = None if row["cancel"] else "WorkerLost: the worker process ended without a result."
+        error = (
+            None
+            if row["cancel"]
+            else (
+                "WorkerLost: the worker process ended without a result: it was killed (the system does that when "
+                "memory runs out), or the machine was restarted. Resume goes on where it stopped."
+            )
+        )
         n_lost += connection.execute(
             "UPDATE job SET state=?, finished_at=?, message='the worker process ended', error=? "
             "WHERE id=? AND state=? AND pid IS ?",

@@ -8,21 +8,30 @@ loads no face model.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 
 from personalab_core.config import Config, PersonaStore
-from personalab_core.generation import ImageGenerator, RetryPolicy, context_from_config
+from personalab_core.generation import ImageGenerator, RetryPolicy, VideoGenerator, context_from_config
+from personalab_core.generation.context import SIMULATED_PROVIDER
+from personalab_core.generation.ticket import open_ledger
 from personalab_core.identity import DriftTracker, FaceRuntime, IdentityEvaluator, IdentityPolicy, build_evaluator
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.llm import LLMClient, create_client
 from personalab_core.observability import GenerationMetricsLogger
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration import GenerationOrchestrator, OnEvent, RegistryWriter
 from personalab_core.orchestration.workbench import utc_now
 from personalab_core.prompts import AssetScenarios, load_asset_scenarios, load_patch_catalogue
 from personalab_core.publishing import Exporter, marking_for
+from personalab_core.runtime import AsyncRunner, EvaluationPool, InProcessPool, ProviderSemaphore, RateLimiter
+from personalab_core.runtime.measuring import MeasuringPool
 from personalab_core.schemas import GenerationContext
+
+MANY_ASSETS = 8
+"""From so many assets on a job measures in processes of its own."""
 
 
 class Studio:
@@ -112,23 +121,25 @@ class Studio:
         return DriftTracker(drift.log_dir) if drift.enabled else None
 
     @cached_property
+    def ledger(self) -> SubmissionLedger:
+        """Keeps account of provider calls, and of the budget; the job's own, if there is one."""
+        return open_ledger(self.config, run_id=self.job_id)
+
+    @cached_property
+    def transport_retry(self) -> RetryPolicy:
+        """Repeats provider calls that failed in a way that may pass."""
+        return RetryPolicy.from_config(self.config.runtime.retry, sleeper=self._sleeper)
+
+    @cached_property
     def image_generator(self) -> ImageGenerator:
         """Calls the provider and stores pictures."""
-        retry = self.config.runtime.retry
         return ImageGenerator(
             client=self.client,
             model_name=self.config.model_name("image"),
             aspect_ratio=self.config.generation.image.aspect_ratio,
             references_root=self.config.paths.references,
             context=self.context,
-            transport_retry=RetryPolicy(
-                max_retries=retry.max_retries,
-                backoff_base=retry.backoff_base,
-                backoff_factor=retry.backoff_factor,
-                backoff_max=retry.backoff_max,
-                retry_ambiguous=retry.retry_ambiguous,
-                sleeper=self._sleeper,
-            ),
+            transport_retry=self.transport_retry,
             clock=self.clock,
         )
 
@@ -147,7 +158,76 @@ class Studio:
             patches=load_patch_catalogue(self.config),
             clock=self.clock,
             on_event=self._on_event,
+            ledger=self.ledger,
         )
+
+    @cached_property
+    def video_generator(self) -> VideoGenerator:
+        """Calls the provider and stores videos."""
+        video, provider = self.config.generation.video, self.config.provider("video")
+        changes = {
+            "provider": provider,
+            "model": self.config.model_name("video"),
+            "simulated": provider == SIMULATED_PROVIDER,
+            "aspect_ratio": video.aspect_ratio,
+            "resolution": video.resolution,
+        }
+        return VideoGenerator(
+            self.client,
+            self.config.model_name("video"),
+            video.resolution,
+            video.aspect_ratio,
+            context=self.context.model_copy(update=changes),
+            transport_retry=self.transport_retry,
+        )
+
+    def runner(self, pool: MeasuringPool, *, videos: bool = False) -> AsyncRunner:
+        """Return what makes many assets at the same time, within the provider's limits.
+
+        Args:
+            pool: Measures; whoever opened it shuts it down.
+            videos: Whether there are videos to make.
+        """
+        runtime = self.config.runtime
+        return AsyncRunner(
+            client=self.client,
+            image_generator=self.image_generator,
+            policy=self.policy,
+            retry_policy=self.transport_retry,
+            eval_pool=pool,
+            provider_semaphore=ProviderSemaphore(runtime.provider_limits),
+            rate_limiter=RateLimiter(runtime.rate_limits),
+            drift_tracker=self.drift_tracker,
+            metrics_logger=self.metrics_logger,
+            output_dir=self.config.paths.output,
+            references_root=self.config.paths.references,
+            video_generator=self.video_generator if videos else None,
+            provider_key=self.config.generation.image.provider,
+            max_concurrent_jobs=runtime.max_concurrent_jobs,
+            context=self.context,
+            patches=load_patch_catalogue(self.config),
+            clock=self.clock,
+            on_event=self._on_event,
+            ledger=self.ledger,
+        )
+
+    @contextmanager
+    def measuring_pool(self, n_assets: int) -> Iterator[MeasuringPool]:
+        """Open what measures ``n_assets`` assets, and shut it down afterwards.
+
+        Many are measured in processes of their own, so that a file that brings the evaluator down costs no
+        more than itself; for a few, loading the models once more for each process takes longer than measuring.
+        """
+        evaluation, n_workers = self.config.evaluation, self.config.runtime.eval_pool_workers
+        pool: EvaluationPool | InProcessPool
+        if n_assets < MANY_ASSETS or self._evaluator is not None:
+            pool = InProcessPool(self.evaluator, eval_cfg=evaluation, max_workers=n_workers)
+        else:
+            pool = EvaluationPool(n_workers, eval_cfg=evaluation)
+        try:
+            yield pool
+        finally:
+            pool.shutdown()
 
     @cached_property
     def exporter(self) -> Exporter:

@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-from personalab_core.generation import AnchorCheck, AnchorKind, AnchorPicture
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from personalab_core.generation import AnchorCheck, AnchorKind, AnchorPicture, load_anchor
 from personalab_core.identity import ANCHORS_LOG, select_anchor
-from personalab_core.jobs.control import JobCancelledError, Progress, stop_if_asked
-from personalab_core.jobs.params import GenerateAnchorsParams, GenerateImagesParams
+from personalab_core.jobs.control import Progress, stop_if_asked
+from personalab_core.jobs.making import make_assets
+from personalab_core.jobs.params import BatchItem, BatchParams, GenerateAnchorsParams, GenerateImagesParams
 from personalab_core.jobs.studio import Studio
 from personalab_core.observability import Journal
-from personalab_core.orchestration import AssetRequest, GenerationResult
 from personalab_core.prompts import load_anchor_templates, subject_description
-from personalab_core.schemas import AnchorRecord, AssetOutcome, ImagePrompt
+from personalab_core.runtime import JobResult, JobSpec
+from personalab_core.schemas import AnchorRecord, ImagePrompt, VideoPrompt
 
 
-def generate_images(studio: Studio, params: GenerateImagesParams, progress: Progress) -> list[GenerationResult]:
-    """Return the assets made now; those that an earlier run of the same job finished are skipped.
-
-    An asset for which the provider failed for good is the last one: the next would
-    most likely fail, too. A resumed job begins with it.
+def generate_images(studio: Studio, params: GenerateImagesParams, progress: Progress) -> list[JobResult]:
+    """Return what came of the pictures; those that an earlier run of the same job finished are not made again.
 
     Raises:
         JobCancelledError: The work was asked to stop.
+        JobPausedError: It waits for a person.
         PersonalabError: It cannot go on; the message says why.
     """
-    prompt = _image_prompt(studio, params)
-    finished = finished_assets(studio, params.persona) if studio.job_id else frozenset()
-    results = []
-    for index in range(params.n_assets):
-        asset_id = f"{studio.job_id}-{index:03d}" if studio.job_id else None
-        if asset_id in finished:
-            continue
-        stop_if_asked(progress)
-        progress.report(index, f"picture {index + 1} of {params.n_assets}")
-        request = AssetRequest(
-            persona=params.persona,
-            image_prompt=prompt,
-            scenario_template=studio.scenarios.image_scenarios,
-            seed=params.seed + index,
-            asset_id=asset_id,
-            scenario=params.scenario,
-            job_id=studio.job_id,
-        )
-        result = studio.orchestrator.run_request(request, should_stop=progress.should_stop)
-        if result.outcome is AssetOutcome.CANCELLED:
-            raise JobCancelledError
-        results.append(result)
-        if result.outcome is AssetOutcome.FAILED:
-            return results
-    progress.report(params.n_assets, "")
-    return results
+    item = BatchItem(
+        persona=params.persona, scenario=params.scenario, prompt=params.prompt, n=params.n_assets, seed=params.seed
+    )
+    return make_assets(studio, _specs(studio, [item]), progress)
+
+
+def run_batch(studio: Studio, params: BatchParams, progress: Progress) -> list[JobResult]:
+    """Return what came of everything that a plan asks for; raises what :func:`generate_images` raises."""
+    return make_assets(studio, _specs(studio, params.items), progress)
 
 
 def generate_anchors(studio: Studio, params: GenerateAnchorsParams, progress: Progress) -> str:
@@ -74,13 +60,6 @@ def generate_anchors(studio: Studio, params: GenerateAnchorsParams, progress: Pr
         _make_anchors(studio, params, kinds, seed=params.seed, k=1, progress=progress, done=done)
     progress.report(params.n_items, "")
     return why
-
-
-def finished_assets(studio: Studio, persona: str) -> frozenset[str]:
-    """Return the ids of a persona's assets that have ended; the cancelled and the failed are tried again."""
-    unfinished = {AssetOutcome.CANCELLED, AssetOutcome.FAILED}
-    ended = (record for record in studio.metrics_logger.read_log(persona) if record.final)
-    return frozenset(record.asset_id for record in ended if record.outcome not in unfinished)
 
 
 def _make_anchors(
@@ -132,9 +111,45 @@ def _chosen(records: list[AnchorRecord]) -> str | None:
     return next((record.why for record in reversed(records) if record.kind == "anchor_selected"), None)
 
 
-def _image_prompt(studio: Studio, params: GenerateImagesParams) -> ImagePrompt:
-    character = studio.personas.get(params.persona)
-    if params.prompt is not None:
-        return params.prompt
-    scene = studio.scenarios.image_scenarios.scenario(params.scenario or "")
-    return ImagePrompt.from_scenario_details(scene, subject_description=subject_description(character))
+def _specs(studio: Studio, items: Sequence[BatchItem]) -> list[JobSpec]:
+    """Return one job per asset. Their names follow from the job's, so that it is the same asset after a crash.
+
+    Raises:
+        AnchorMissingError: A persona has no selected anchor.
+        InputError: There is no such persona or scenario.
+    """
+    batch = studio.job_id or f"{studio.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    for persona in {item.persona: None for item in items}:
+        load_anchor(studio.config.paths.references, persona)  # without one nothing is begun
+    prompts = [(item, _prompt(studio, item)) for item in items]
+    wanted = [(item, prompt, item.seed + i) for item, prompt in prompts for i in range(item.n)]
+    return [
+        JobSpec(
+            job_id=f"{batch}-{index:03d}",
+            seed=seed,
+            config_hash=studio.config.config_hash,
+            persona=item.persona,
+            scenario_template=_template(studio, item),
+            prompt=prompt,
+            asset_type=item.asset_type,
+            scenario=item.scenario,
+            batch_id=studio.job_id,
+        )
+        for index, (item, prompt, seed) in enumerate(wanted)
+    ]
+
+
+def _template(studio: Studio, item: BatchItem) -> Mapping[str, Any]:
+    scenarios = studio.scenarios
+    return scenarios.video_scenarios if item.asset_type == "video" else scenarios.image_scenarios
+
+
+def _prompt(studio: Studio, item: BatchItem) -> ImagePrompt | VideoPrompt:
+    character = studio.personas.get(item.persona)
+    if item.prompt is not None:
+        return item.prompt
+    scenarios = studio.scenarios
+    kind = VideoPrompt if item.asset_type == "video" else ImagePrompt
+    chosen = scenarios.video_scenarios if item.asset_type == "video" else scenarios.image_scenarios
+    scene = chosen.scenario(item.scenario or "")
+    return kind.from_scenario_details(scene, subject_description=subject_description(character))

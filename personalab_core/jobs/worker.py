@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from personalab_core.errors import InputError, PersonalabError
-from personalab_core.jobs.control import JobCancelledError, JobControl
+from personalab_core.errors import BudgetReachedError, InputError, PersonalabError, WorkspaceError
+from personalab_core.jobs.control import JobCancelledError, JobControl, JobPausedError
 from personalab_core.jobs.job import Job
 from personalab_core.jobs.store import JobStore
 
@@ -26,7 +26,7 @@ _HEARTBEAT_S = 5.0
 def run_job(store: JobStore, job_id: str, *, sleep: Callable[[float], None] = time.sleep) -> int:
     """Wait for a free place, do the work, store the outcome; return the process's exit code.
 
-    0 for done or cancelled, 1 for failed, 2 for a job that is not there to be taken.
+    0 for done or cancelled, 1 for failed, 2 for a job that is not there to be taken, 3 for paused.
     """
     try:
         job = _wait_for_place(store, job_id, sleep)
@@ -51,6 +51,10 @@ def _work(store: JobStore, job: Job) -> int:
     except JobCancelledError:
         store.finish(job.id, "cancelled", message="stopped on request; what is finished is kept")
         return 0
+    except (JobPausedError, BudgetReachedError, WorkspaceError) as error:
+        sentence = str(error) if isinstance(error, JobPausedError) else f"{type(error).__name__}: {error}"
+        store.finish(job.id, "paused", message="paused; resume goes on here", error=sentence)
+        return 3
     except PersonalabError as error:
         store.finish(job.id, "failed", message="failed", error=f"{type(error).__name__}: {error}")
         return 1

@@ -36,7 +36,7 @@ class GenerationMetricsLogger:
         self.output_dir = Path(output_dir)
         self._journals: dict[str, Journal[AttemptRecord]] = {}
         self._stores: dict[Path, EmbeddingStore] = {}
-        self._by_asset: dict[str, LineIndex] = {}
+        self._indexes: dict[tuple[str, str], LineIndex] = {}
         self._lock = threading.Lock()
 
     def log(
@@ -76,11 +76,18 @@ class GenerationMetricsLogger:
             InputError: ``persona`` is not a valid persona id.
             WorkspaceError: The log cannot be read.
         """
+        return self._attempts_with(persona, "asset_id", asset_id)
+
+    def attempts_of_job(self, persona: str, job_id: str) -> list[AttemptRecord]:
+        """Do the same for one job of the workspace."""
+        return self._attempts_with(persona, "job_id", job_id)
+
+    def _attempts_with(self, persona: str, field: str, value: str) -> list[AttemptRecord]:
         path = self.journal(persona).path
         with self._lock:
-            index = self._by_asset.setdefault(persona, LineIndex(path, "asset_id"))
+            index = self._indexes.setdefault((persona, field), LineIndex(path, field))
         attempts = []
-        for line in index.lines(asset_id):
+        for line in index.lines(value):
             with contextlib.suppress(ValidationError):  # what cannot be read is told by problems()
                 attempts.append(AttemptRecord.model_validate_json(line))
         return attempts

@@ -137,6 +137,8 @@ def _sentences(job: Job, assets: Sequence[Asset], *, now: datetime) -> tuple[str
         return "The run stopped when its process ended.", f"{safe} Resume goes on with the next."
     if job.state == "failed":
         return f"The run failed: {accepted}.", failure(job)
+    if job.state == "paused":
+        return f"The run waits for you: {accepted}.", failure(job)
     return f"{accepted}.", _ended(assets)
 
 

@@ -45,9 +45,13 @@ def run_row(job: Job, names: Mapping[str, str], *, now: datetime) -> RunRow:
 def run_title(job: Job, names: Mapping[str, str]) -> str:
     """Return what the job makes, and of whom."""
     name = names.get(job.persona or "", job.persona or "")
+    if job.kind == "batch":
+        return job.title
     if job.kind == "generate_images":
         return f"{numbers.plural(job.total, 'picture')} of {name}"
-    return f"Anchors of {name}" if job.kind == "generate_anchors" else "Example workspace"
+    if job.kind == "generate_anchors":
+        return f"Anchors of {name}"
+    return "Example workspace" if job.kind == "demo_history" else f"{job.title[:1].upper()}{job.title[1:]}"
 
 
 def run_mark(job: Job) -> words.Mark:
@@ -60,12 +64,13 @@ def run_mark(job: Job) -> words.Mark:
         "done": words.Mark("accept", "Finished"),
         "failed": words.Mark("watch", "Failed"),
         "lost": words.Mark("watch", "Lost"),
+        "paused": words.Mark("watch", "Paused"),
     }[job.state]
 
 
 def noun(job: Job) -> str:
     """Return what the progress of a job counts."""
-    return "asset" if job.kind == "generate_images" else "step"
+    return "asset" if job.kind in {"generate_images", "batch"} else "step"
 
 
 def run_line(job: Job) -> str:
@@ -82,6 +87,8 @@ def run_line(job: Job) -> str:
         return f"The run stopped when its process ended. {safe} are safe. Resume goes on with the next."
     if job.state == "failed":
         return f"The run failed. {safe} are safe. {failure(job)}"
+    if job.state == "paused":
+        return f"The run waits for you. {safe} are safe. {failure(job)}"
     return f"{safe} done."
 
 
@@ -119,7 +126,7 @@ def rows_to_show(jobs: Sequence[Job], names: Mapping[str, str], *, now: datetime
     shown = [
         job
         for job in jobs
-        if job.active or (job.state in {"lost", "failed"} and newest[job.persona, job.kind] == job.id)
+        if job.active or (job.state in {"lost", "failed", "paused"} and newest[job.persona, job.kind] == job.id)
     ]
     return tuple(run_row(job, names, now=now) for job in shown)
 
