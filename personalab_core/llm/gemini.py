@@ -45,7 +45,7 @@ except ImportError as error:
     ) from error
 
 from personalab_core.llm.gemini_errors import PROVIDER, VENDOR, translated
-from personalab_core.llm.gemini_video import GeminiVideos, VideoRequest, priced
+from personalab_core.llm.gemini_video import GeminiVideos, VideoRequest
 
 KEY_VARIABLES = VENDOR.key_variables
 
@@ -158,7 +158,7 @@ class GeminiAdapter:
         """
         videos = self._videos()
         request = VideoRequest.checked(prompt, resolution, aspect_ratio, model_name, self._video_row)
-        return priced(videos.collect(videos.submit(request)), request)
+        return videos.collect(videos.submit(request))
 
     def submit_video(self, *, prompt: str | Sequence[Part], resolution: str, aspect_ratio: str, model_name: str) -> str:
         """Start an operation and return its name at once."""

@@ -65,7 +65,8 @@ def translate(error: BaseException) -> LLMError | None:
         if isinstance(error, next_generation.APIStatusError):
             return from_status(error.status_code or 0, error.body, error.response.headers)
         return generated_sdk_failure(VENDOR, next_generation, error) or VENDOR.failure(OutputLostError)
-    if isinstance(error, errors.UnknownApiResponseError):
+    # The SDK reads an answer without checking it, so one of another shape fails wherever it is first used.
+    if isinstance(error, (errors.UnknownApiResponseError, TypeError, AttributeError, KeyError)):
         return VENDOR.failure(OutputLostError)
     known = transport_failure(VENDOR, error)
     if known is None and isinstance(error, ValueError):

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 from google import genai
@@ -29,6 +30,7 @@ from personalab_core.errors import (
     OutputLostError,
     ProviderServerError,
     RateLimitError,
+    RejectedLLMRequest,
 )
 from personalab_core.llm.answers import Answer, read_answer
 from personalab_core.llm.client import ImagePart, LLMVideoResponse, Part, Usage
@@ -140,11 +142,20 @@ class GeminiVideos:
     outputs: Outputs
 
     def submit(self, request: VideoRequest) -> str:
-        """Return the operation's name as soon as it is accepted."""
-        return self._start_veo(request) if request.row.route == "veo" else self._start_interaction(request)
+        """Return the operation's name as soon as it is accepted, and behind it what its price depends on."""
+        name = self._start_veo(request) if request.row.route == "veo" else self._start_interaction(request)
+        asked = {"model": request.model_name, "resolution": request.resolution, "seconds": request.row.duration_s}
+        return f"{name}?{urlencode(asked)}"
 
     def collect(self, operation_id: str) -> LLMVideoResponse:
-        """Wait for an operation and return its video, or none and why."""
+        """Wait for an operation and return its video, or none and why.
+
+        Google's own name of it will do, too; then the price is not known.
+        """
+        name, _, asked = operation_id.partition("?")
+        return _priced(self._collected(name), dict(parse_qsl(asked)))
+
+    def _collected(self, operation_id: str) -> LLMVideoResponse:
         look = self._look_at_veo if "/operations/" in operation_id else self._look_at_interaction
         with collecting(VENDOR.provider, operation_id):
             ended = self.patience.until(partial(look, operation_id))
@@ -220,10 +231,15 @@ class GeminiVideos:
             raise VENDOR.failure(OutputLostError)
         into = _Limited(self.outputs.max_bytes)
         options = types.HttpOptions(api_version=_VEO_API, timeout=round(self.outputs.timeout_s * 1000))
-        with translated():
-            self.sdk.files.download(
-                file=ended.file, destination=into, config=types.DownloadFileConfig(http_options=options)
-            )
+        try:
+            with translated():
+                self.sdk.files.download(
+                    file=ended.file, destination=into, config=types.DownloadFileConfig(http_options=options)
+                )
+        except RejectedLLMRequest as error:
+            if isinstance(error, AuthenticationError):
+                raise
+            raise VENDOR.failure(OutputLostError, advice="the file is gone", status=error.status_code) from None
         return into.getvalue()
 
 
@@ -252,12 +268,13 @@ class _Limited(io.BytesIO):
         return super().write(chunk)
 
 
-def priced(made: LLMVideoResponse, request: VideoRequest) -> LLMVideoResponse:
+def _priced(made: LLMVideoResponse, asked: Mapping[str, str]) -> LLMVideoResponse:
     """Return the answer with its usage and price, which depend on what was asked."""
-    if made.video_data is None:
+    seconds = asked.get("seconds", "")
+    if made.video_data is None or not seconds.isdecimal():
         return made
-    usage = Usage(seconds=float(request.row.duration_s))
-    cost = cost_from_table(VENDOR.provider, request.model_name, usage, size=request.resolution)
+    usage = Usage(seconds=float(seconds))
+    cost = cost_from_table(VENDOR.provider, asked.get("model", ""), usage, size=asked.get("resolution"))
     return replace(made, usage=usage, cost=cost)
 
 

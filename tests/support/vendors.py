@@ -59,6 +59,13 @@ class Rig:
     method: str
     start: str
     look: str | None = None
+    operation: str = OPERATION
+    file: str = ""
+
+    @property
+    def file_server(self) -> LoopbackServer:
+        """Where what it made lies: with Google itself, else with a host of its own."""
+        return self.api if self.vendor in GOOGLE else self.files
 
     def ask(self, **changes: Any) -> Any:
         return getattr(self.adapter, self.method)(**{**self.arguments, **changes})
@@ -68,6 +75,10 @@ class Rig:
 
     def answer(self) -> None:
         ANSWERS[self.vendor](self)
+
+    def end(self, how: str) -> None:
+        """Make every further look find the operation ``busy``, ``cancelled``, ``failed`` or ``blocked``."""
+        self.api.route("GET", str(self.look), Reply(ENDINGS[self.vendor][how]))
 
     def started(self) -> list[Any]:
         """Requests that cost money."""
@@ -161,7 +172,15 @@ def _replicate(api: LoopbackServer, files: LoopbackServer, timeout_s: float) -> 
     start = f"/v1/models/{model}/predictions"
     arguments = image_arguments(model)
     return Rig(
-        "replicate", api, files, adapter, arguments, "generate_image", start, look=f"/v1/predictions/{OPERATION}"
+        "replicate",
+        api,
+        files,
+        adapter,
+        arguments,
+        "generate_image",
+        start,
+        look=f"/v1/predictions/{OPERATION}",
+        file="/picture.png",
     )
 
 
@@ -200,7 +219,15 @@ def _runway(api: LoopbackServer, files: LoopbackServer, timeout_s: float) -> Rig
         "model_name": "gen4_turbo",
     }
     return Rig(
-        "runway", api, files, adapter, arguments, "generate_video", "/v1/image_to_video", look=f"/v1/tasks/{OPERATION}"
+        "runway",
+        api,
+        files,
+        adapter,
+        arguments,
+        "generate_video",
+        "/v1/image_to_video",
+        look=f"/v1/tasks/{OPERATION}",
+        file="/video.mp4",
     )
 
 
@@ -215,21 +242,137 @@ def _answer_runway(rig: Rig) -> None:
     rig.files.route("GET", "/video.mp4", Reply(tiny_mp4(), headers={"Content-Type": "video/mp4"}))
 
 
+def _google(timeout_s: float, api: LoopbackServer) -> Any:
+    from personalab_core.llm.gemini import GeminiAdapter
+
+    outputs = Outputs("gemini", timeout_s=timeout_s)
+    return GeminiAdapter(api_key=KEY, base_url=api.url, timeout_s=timeout_s, patience=patience(), outputs=outputs)
+
+
+def _gemini(api: LoopbackServer, files: LoopbackServer, timeout_s: float) -> Rig:
+    arguments = image_arguments("gemini-3-pro-image-preview")
+    start = "/v1/models/gemini-3-pro-image-preview:generateContent"
+    return Rig("gemini", api, files, _google(timeout_s, api), arguments, "generate_image", start)
+
+
+def _answer_gemini(rig: Rig) -> None:
+    picture = {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(ANSWERED).decode()}}
+    rig.api.script(Reply({"candidates": [{"content": {"parts": [picture]}, "finishReason": "STOP"}]}))
+
+
+def _gemini_text(api: LoopbackServer, files: LoopbackServer, timeout_s: float) -> Rig:
+    arguments = text_arguments("gemini-3.8-flash")
+    start = "/v1/models/gemini-3.8-flash:generateContent"
+    return Rig("gemini_text", api, files, _google(timeout_s, api), arguments, "generate_text_json", start)
+
+
+def _answer_gemini_text(rig: Rig) -> None:
+    rig.api.script(Reply({"candidates": [{"content": {"parts": [{"text": '{"n": 3}'}]}, "finishReason": "STOP"}]}))
+
+
+VEO, OMNI = "veo-3.1-generate-preview", "gemini-omni-1.2-flash"
+VEO_NAME = f"models/{VEO}/operations/{OPERATION}"
+GOOGLE_FILE = "https://generativelanguage.googleapis.com/v1beta/files/abc1:download?alt=media"
+
+
+def _film_of(model: str) -> dict[str, Any]:
+    prompt = [PROMPT, ImagePart(REFERENCE)]
+    return {"prompt": prompt, "resolution": "720p", "aspect_ratio": "9:16", "model_name": model}
+
+
+def _veo(api: LoopbackServer, files: LoopbackServer, timeout_s: float) -> Rig:
+    adapter, start = _google(timeout_s, api), f"/v1beta/models/{VEO}:predictLongRunning"
+    look, file = f"/v1beta/{VEO_NAME}", "/v1beta/files/abc1"
+    return Rig("veo", api, files, adapter, _film_of(VEO), "generate_video", start, look, VEO_NAME, file)
+
+
+def _answer_veo(rig: Rig) -> None:
+    rig.api.route("POST", rig.start, Reply({"name": VEO_NAME}))
+    made = {"generateVideoResponse": {"generatedSamples": [{"video": {"uri": GOOGLE_FILE}}]}}
+    done = {"name": VEO_NAME, "done": True, "response": made}
+    rig.api.route("GET", str(rig.look), Reply({"name": VEO_NAME}), Reply(done))
+    rig.api.route("GET", rig.file, Reply(tiny_mp4(), headers={"Content-Type": "video/mp4"}))
+
+
+def _omni(api: LoopbackServer, files: LoopbackServer, timeout_s: float) -> Rig:
+    adapter, start = _google(timeout_s, api), "/v1/interactions"
+    look, file = f"/v1/interactions/{OPERATION}", "/v1beta/files/abc1"
+    return Rig("omni", api, files, adapter, _film_of(OMNI), "generate_video", start, look, OPERATION, file)
+
+
+def interaction(status: str, **changes: Any) -> dict[str, Any]:
+    return {"id": OPERATION, "status": status, "model": OMNI, **changes}
+
+
+def _answer_omni(rig: Rig) -> None:
+    rig.api.route("POST", rig.start, Reply(interaction("queued")))
+    content = {"type": "video", "mime_type": "video/mp4", "uri": GOOGLE_FILE}
+    done = interaction("completed", steps=[{"type": "model_output", "content": [content]}])
+    rig.api.route("GET", str(rig.look), Reply(interaction("in_progress")), Reply(done))
+    rig.api.route("GET", rig.file, Reply(tiny_mp4(), headers={"Content-Type": "video/mp4"}))
+
+
+ENDINGS: dict[str, dict[str, Any]] = {
+    "replicate": {
+        "busy": prediction("processing"),
+        "cancelled": prediction("canceled"),
+        "failed": prediction("failed", error="CUDA out of memory"),
+        "blocked": prediction("failed", error="NSFW content detected"),
+    },
+    "runway": {
+        "busy": runway_task("RUNNING"),
+        "cancelled": runway_task("CANCELLED"),
+        "failed": runway_task("FAILED", failure=PROMPT, failureCode="INTERNAL.BAD_OUTPUT"),
+        "blocked": runway_task("FAILED", failure=PROMPT, failureCode="SAFETY.INPUT.TEXT"),
+    },
+    "veo": {
+        "busy": {"name": VEO_NAME},
+        "cancelled": {"name": VEO_NAME, "done": True, "error": {"code": 1, "message": PROMPT}},
+        "failed": {"name": VEO_NAME, "done": True, "error": {"code": 13, "message": PROMPT}},
+        "blocked": {"name": VEO_NAME, "done": True, "error": {"code": 3, "message": "violates our usage policies"}},
+    },
+    "omni": {
+        "busy": interaction("in_progress"),
+        "cancelled": interaction("cancelled"),
+        "failed": interaction("failed", errors=[{"code": "internal", "message": PROMPT}]),
+        "blocked": interaction("failed", errors=[{"code": "blocked", "message": "safety settings"}]),
+    },
+}
 ANSWERS: dict[str, Callable[[Rig], None]] = {
+    "gemini": _answer_gemini,
+    "gemini_text": _answer_gemini_text,
+    "veo": _answer_veo,
+    "omni": _answer_omni,
     "openai": _answer_openai,
     "runware": _answer_runware,
     "replicate": _answer_replicate,
     "runway": _answer_runway,
 }
-_RIGS = {"openai": _openai, "runware": _runware, "replicate": _replicate, "runway": _runway}
+_RIGS = {
+    "gemini": _gemini,
+    "gemini_text": _gemini_text,
+    "veo": _veo,
+    "omni": _omni,
+    "openai": _openai,
+    "runware": _runware,
+    "replicate": _replicate,
+    "runway": _runway,
+}
 PACKAGES = {"openai": "openai", "runware": "runware", "replicate": "replicate", "runway": "runwayml"}
-"""Top-level module of each vendor's SDK."""
+"""Top-level module of each optional vendor's SDK."""
 
-POLLED = ("replicate", "runway")
+GOOGLE = ("gemini", "gemini_text", "veo", "omni")
+MODULES = {**PACKAGES, **dict.fromkeys(GOOGLE, "google.genai")}
+"""The module that each rig needs; Google's four are one adapter asked in four ways."""
+
+POLLED = ("replicate", "runway", "veo", "omni")
 
 
 @contextmanager
 def rig_of(vendor: str, *, timeout_s: float = 20.0) -> Iterator[Rig]:
     """Serve a vendor and its file host until the block ends."""
     with loopback_server() as api, loopback_server() as files:
-        yield _RIGS[vendor](api, files, timeout_s)
+        rig = _RIGS[vendor](api, files, timeout_s)
+        yield rig
+        if vendor in GOOGLE:
+            rig.adapter.close()

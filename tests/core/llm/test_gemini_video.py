@@ -281,7 +281,11 @@ def test_a_started_operation_can_be_collected_again(server: LoopbackServer, adap
     assert isinstance(adapter, ResumableVideos)
     operation = adapter.submit_video(**request)
     for _ in range(2):
-        assert adapter.collect_video(operation).video_data == tiny_mp4()
+        collected = adapter.collect_video(operation)
+        assert (collected.video_data, collected.usage.seconds) == (tiny_mp4(), 8.0)
+        assert collected.cost.amount_usd == (pytest.approx(3.2) if model == VEO else None)
+    by_its_name = adapter.collect_video(IDENTIFIER[model])
+    assert (by_its_name.video_data, by_its_name.cost.amount_usd) == (tiny_mp4(), None)
     started(server)
 
 

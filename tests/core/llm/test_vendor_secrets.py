@@ -12,16 +12,16 @@ import pytest
 from personalab_core.errors import LLMError
 from tests.support.logs import everything_logged
 from tests.support.loopback import Reply
-from tests.support.vendors import ANSWERED, KEY, PACKAGES, PROMPT, REFERENCE, Rig, rig_of
+from tests.support.vendors import ANSWERED, KEY, MODULES, PROMPT, REFERENCE, Rig, rig_of
 
 
 @pytest.mark.parametrize("ask", [Rig.ask, Rig.ask_async], ids=["sync", "async"])
 @pytest.mark.parametrize("failing", [False, True], ids=["answered", "refused"])
-@pytest.mark.parametrize("vendor", sorted(PACKAGES))
+@pytest.mark.parametrize("vendor", sorted(MODULES))
 def test_nothing_confidential_is_logged_or_said(
     vendor: str, failing: bool, ask: Callable[[Rig], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip(PACKAGES[vendor])
+    pytest.importorskip(MODULES[vendor])
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with rig_of(vendor) as rig, everything_logged() as log:
         rig.answer()
