@@ -18,6 +18,11 @@ def show_error(what: str, sentence: str, *, details: str = "") -> None:
             st.code(details, language=None)
 
 
+def show_refusal(sentence: str) -> None:
+    """Say that what was asked for was not done, and why; nothing else of the page changes."""
+    st.error(sentence)
+
+
 def show_problems(problems: Sequence[str]) -> None:
     """Say below the page which records could not be read; the rest is shown as usual."""
     if not problems:

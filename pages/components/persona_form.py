@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import snippets, state
+from pages.components import access, dialogs, snippets, state
 from pages.components.personas_page import COPY_OF, NEW, open_form
 from personalab_core.config.personas import persona_to_yaml
 from personalab_core.errors import PersonalabError, UnknownPersonaError
@@ -107,7 +107,7 @@ class _Form:
             changed = checked.character is not None and checked.character != self.before
             first = words.first_name(draft.name) or "persona"
             label = "Save changes" if self.before else f"Create {first}"
-            if st.button(label, type="primary", key="personas.save", disabled=not changed) and checked.character:
+            if access.button(label, type="primary", key="personas.save", disabled=not changed) and checked.character:
                 self._save(checked.character)
         st.space("small")
 
@@ -141,26 +141,24 @@ class _Form:
             key="personas.export",
         )
         if before.archived:
-            if st.button("Restore", key="personas.restore"):
+            if access.button("Restore", key="personas.restore"):
                 self.space.personas.restore(before.id)
                 self._done()
-        elif st.button("Archive", key="personas.archive"):
-            self._archive(before)
+        else:
+            dialogs.opener("Archive", "personas.archive")
+            dialogs.show("personas.archive", f"Archive {words.first_name(before.name)}", self._archive)
 
-    def _archive(self, before: Character) -> None:
-        first = words.first_name(before.name)
-
-        @st.dialog(f"Archive {first}", position="right")
-        def ask() -> None:
-            snippets.small(
-                f"{first} is left out on all pages and offered for no new run. Pictures, records and the description "
-                "are kept, running jobs go on, and Restore brings everything back."
-            )
-            if st.button(f"Archive {first}", type="primary", key="personas.archive_now"):
-                self.space.personas.archive(before.id)
-                self._done()
-
-        ask()
+    def _archive(self) -> None:
+        if self.before is None:
+            return
+        first = words.first_name(self.before.name)
+        snippets.small(
+            f"{first} is left out on all pages and offered for no new run. Pictures, records and the description "
+            "are kept, running jobs go on, and Restore brings everything back."
+        )
+        if access.button(f"Archive {first}", type="primary", key="personas.archive_now"):
+            self.space.personas.archive(self.before.id)
+            self._done()
 
     def _save(self, character: Character) -> None:
         try:
@@ -177,6 +175,7 @@ class _Form:
         self._done()
 
     def _done(self) -> None:
+        dialogs.close()
         self._forget()
         _leave()
 

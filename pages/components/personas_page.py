@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from pages.components import notices, parts, snippets
+from pages.components import access, dialogs, notices, parts, snippets
 from personalab_core.config.personas import persona_from_yaml
 from personalab_core.errors import PersonalabError
 from personalab_core.views import numbers
@@ -33,6 +35,7 @@ def show(space: Workspace) -> None:
 
 def open_form(persona: str, **address: str) -> None:
     """Open the form of a persona, or of a new one."""
+    dialogs.close()
     st.query_params.from_dict({EDIT: persona, **address})
     st.rerun()
 
@@ -42,15 +45,14 @@ def _head(space: Workspace, view: PersonasView) -> None:
     with left:
         snippets.head("Personas", view.answer, view.detail, simulated=space.config.simulated)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Import YAML", key="personas.import"):
-            _import(space)
+        dialogs.opener("Import YAML", "personas.import")
         label = "Create a persona" if view.cards else "Create the first persona"
         if st.button(label, type="primary", key="personas.create"):
             open_form(NEW)
+    dialogs.show("personas.import", "Import personas", partial(_import, space))
     st.space("small")
 
 
-@st.dialog("Import personas", position="right")
 def _import(space: Workspace) -> None:
     snippets.small("One persona a file, as the export writes it. A persona that is there already is never replaced.")
     files = st.file_uploader(
@@ -61,7 +63,9 @@ def _import(space: Workspace) -> None:
         key="personas.files",
         label_visibility="collapsed",
     )
-    if not files or not st.button(f"Import {numbers.plural(len(files), 'file')}", type="primary", key="personas.take"):
+    if not files or not access.button(
+        f"Import {numbers.plural(len(files), 'file')}", type="primary", key="personas.take"
+    ):
         return
     added, refused = [], []
     for file in files[:MAX_IMPORTS]:
@@ -76,4 +80,5 @@ def _import(space: Workspace) -> None:
     for sentence in refused:
         st.error(f"{sentence} Nothing was stored from it.")
     if added and st.button("Show them", key="personas.imported"):
+        dialogs.close()
         st.rerun()

@@ -73,7 +73,8 @@ def go(page: PageName, persona: str | None = None, **address: str) -> None:
 
 def page_of_run(kind: str) -> PageName:
     """Return the page that shows a kind of job."""
-    return "anchors" if kind == "generate_anchors" else "generate"
+    pages: dict[str, PageName] = {"generate_anchors": "anchors", "evaluate_pictures": "evaluate"}
+    return pages.get(kind, "generate")
 
 
 def address(name: str) -> str | None:

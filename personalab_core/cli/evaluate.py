@@ -1,4 +1,4 @@
-"""``personalab evaluate``: score pictures made by any tool against an anchor."""
+"""``personalab evaluate``: score pictures, or the frames of videos, made by any tool against an anchor."""
 
 from __future__ import annotations
 
@@ -25,30 +25,18 @@ if TYPE_CHECKING:
     from personalab_core.config import Config
     from personalab_core.identity import IdentityEvaluator
     from personalab_core.orchestration.importing import ImportOutcome
-    from personalab_core.schemas import CandidateResult, EvaluationResult, PolicyVerdict
-
-_COLUMNS = (
-    "path",
-    "decision",
-    "reason",
-    "status",
-    "n_faces",
-    "composite_score",
-    "cosine_similarity",
-    "euclidean_distance",
-    "geometric_error",
-    "frame_size",
-    "yaw_deg",
-    "pitch_deg",
-    "roll_deg",
-    "sentence",
-)
+    from personalab_core.schemas import EvaluationResult, PolicyVerdict
 
 
 def evaluate(
     context: typer.Context,
     *,
-    pictures: Annotated[list[Path], typer.Argument(metavar="FILES_OR_FOLDER...", help="Pictures, or folders of them.")],
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILES_OR_FOLDER...]", help="Pictures, or folders of them.")
+    ] = None,
+    video: Annotated[
+        list[Path] | None, typer.Option("--video", help="A video instead, frame by frame; may be given several times.")
+    ] = None,
     anchor: Annotated[Path | None, typer.Option(help="The picture to compare with.")] = None,
     persona: Annotated[str | None, typer.Option(help="Compare with this persona's anchor instead.")] = None,
     evaluator: Annotated[
@@ -64,19 +52,34 @@ def evaluate(
     """Score existing pictures against an anchor; exit code 1 if any of them is not accepted.
 
     Example: personalab evaluate --evaluator dlib --anchor anchor.jpg holiday/ --csv scores.csv
+    Example: personalab evaluate --anchor anchor.jpg --video clip.mp4
     """
+    from personalab_core.errors import InputError
+
+    if bool(pictures) == bool(video):
+        raise InputError("Give either pictures or folders of them, or videos with --video.")
+    backend: dict[str, Any] | None = {"evaluation.embedding.backend": evaluator} if evaluator else None
+    if video:
+        if add or date or csv:
+            raise InputError("--add, --date and --csv are for pictures; a video has --json.")
+        from personalab_core.cli.evaluate_video import evaluate_videos
+
+        config = chosen(context).load(backend)
+        evaluate_videos(config, _anchor(config, anchor, persona), video, as_json=as_json)
+        return
     from personalab_core.identity import IdentityPolicy
+    from personalab_core.jobs.evaluating import score_row
     from personalab_core.orchestration.importing import picture_files
 
-    config = chosen(context).load({"evaluation.embedding.backend": evaluator} if evaluator else None)
+    config = chosen(context).load(backend)
     anchor_file = _anchor(config, anchor, persona)
-    files = picture_files(pictures)
+    files = picture_files(pictures or [])
     instrument = _instrument(config)
     policy = IdentityPolicy.for_evaluator(instrument.info, config.evaluation)
     result = _measure(instrument, anchor_file, files, quiet=as_json)
     verdicts = [policy.decide(candidate) for candidate in result.candidates]
     outcome = _add(config, persona, result, verdicts, date) if add else None
-    rows = [_row(*pair) for pair in zip(result.candidates, verdicts, strict=True)]
+    rows = [score_row(*pair) for pair in zip(result.candidates, verdicts, strict=True)]
     if csv is not None:
         _write_csv(csv, rows)
     if as_json:
@@ -100,14 +103,10 @@ def _anchor(config: Config, anchor: Path | None, persona: str | None) -> Path:
 
 
 def _instrument(config: Config) -> IdentityEvaluator:
-    from personalab_core.errors import MissingDependencyError
+    from personalab_core.jobs.evaluating import require_instrument
     from personalab_core.jobs.studio import Studio
 
-    instrument = Studio(config, announce=note).evaluator
-    if instrument.info.metric == "none":
-        raise MissingDependencyError(
-            "Nothing here can measure faces. Install a recogniser: pip install insightface onnxruntime"
-        )
+    instrument = require_instrument(Studio(config, announce=note))
     if instrument.info.pack == "simface":
         note("The bundled face models are for simulated portraits and worthless on photographs; see --evaluator dlib.")
     return instrument
@@ -154,36 +153,11 @@ def _add(
     )
 
 
-def _row(candidate: CandidateResult, verdict: PolicyVerdict) -> dict[str, Any]:
-    embedding, geometric, face = candidate.embedding, candidate.geometric, candidate.face
-    values = {
-        "path": candidate.path,
-        "decision": verdict.decision.value,
-        "reason": verdict.reason.value,
-        "status": candidate.status.value,
-        "n_faces": candidate.n_faces,
-        "composite_score": candidate.composite_score,
-        "cosine_similarity": embedding.cosine_similarity if embedding else None,
-        "euclidean_distance": embedding.euclidean_distance if embedding else None,
-        "geometric_error": geometric.normalized_error if geometric else None,
-        "sentence": verdict.sentence,
-    }
-    seen = ("frame_size", "yaw_deg", "pitch_deg", "roll_deg")
-    values |= {name: getattr(face, name) if face else None for name in seen}
-    return {column: values[column] for column in _COLUMNS}
-
-
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    import csv
-    import io
-
     from personalab_core.config.atomic_files import write_atomic
+    from personalab_core.jobs.evaluating import scores_csv
 
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _COLUMNS)
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomic(path, text.getvalue().encode("utf-8"))
+    write_atomic(path, scores_csv(rows))
     note(f"Written: {path}")
 
 

@@ -73,6 +73,7 @@ class PathsSettings(Section):
     references: Path
     prompts: Path
     personas: Path
+    imports: Path
     jobs: Path
 
 

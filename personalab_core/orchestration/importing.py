@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from personalab_core.errors import InputError, WorkspaceError
 from personalab_core.observability.pictures import THUMBNAIL_FOLDER
@@ -35,6 +35,45 @@ class ImportOutcome:
     """On the timeline already, from an earlier import."""
     unmeasured: tuple[str, ...]
     """Without a score; a timeline holds measured pictures only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a picture said of itself before it was stored anew, which drops such remarks."""
+
+    date: datetime | None
+    simulated: bool
+
+
+MAX_PIXELS = 40_000_000
+"""Largest picture that is taken in from elsewhere (width x height)."""
+
+
+def stored_anew(data: bytes, *, name: str) -> tuple[bytes, Origin]:
+    """Return a foreign picture as a plain PNG of our own making, and what it said of itself.
+
+    The pixels stay exactly as they are measured: upright, 8 bits, transparency on grey. Everything
+    else in the file is dropped: metadata, colour profiles, whatever may hide behind the last pixel.
+
+    Raises:
+        UnreadableImageError: It is no picture, damaged, or larger than ``MAX_PIXELS``.
+    """
+    import io
+
+    from PIL import Image
+
+    from personalab_core.errors import UnreadableImageError
+    from personalab_core.identity.images import decode_image
+
+    bgr = decode_image(data, name=name)
+    height, width = bgr.shape[:2]
+    if height * width > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"{name} has {height * width / 1e6:.0f} megapixels; at most {MAX_PIXELS // 1_000_000} are taken in."
+        )
+    buffer = io.BytesIO()
+    Image.fromarray(bgr[:, :, ::-1]).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue(), Origin(_date_in(io.BytesIO(data)), _is_simulated(data))
 
 
 def picture_files(paths: Iterable[Path]) -> list[Path]:
@@ -68,13 +107,17 @@ def picture_date(path: Path) -> datetime | None:
 
     Without a zone in the file the local zone of this machine is meant, as cameras do.
     """
+    return _date_in(path)
+
+
+def _date_in(file: Path | BinaryIO) -> datetime | None:
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             # Whoever measured the picture has judged its size already.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(file) as image:
                 exif = image.getexif()
                 details = exif.get_ifd(_EXIF_IFD)
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -100,6 +143,7 @@ def add_to_timeline(
     output_dir: Path,
     clock: Callable[[], datetime],
     date: datetime | None = None,
+    origins: Mapping[str, Origin] | None = None,
 ) -> ImportOutcome:
     """Add measured pictures to a persona's timeline, with a copy of each in the workspace.
 
@@ -111,6 +155,7 @@ def add_to_timeline(
         output_dir: The workspace's output folder; copies go to ``<persona>/imported``.
         clock: Time of adding.
         date: Date of every picture, instead of its own.
+        origins: What the pictures said of themselves, by path, where they were stored anew.
 
     Raises:
         WorkspaceError: Something cannot be written; what was added before stays.
@@ -129,17 +174,18 @@ def add_to_timeline(
             again.append(candidate.path)
             continue
         _keep_copy(output_dir / persona / "imported", attempt_id, data)
+        origin = (origins or {}).get(candidate.path) or Origin(picture_date(source), _is_simulated(data))
         tracker.append(
             DriftRecord(
                 timestamp=clock(),
                 persona=persona,
                 attempt_id=attempt_id,
                 **_numbers(candidate, verdict.decision),
-                simulated=_is_simulated(data),
+                simulated=origin.simulated,
                 evaluator=result.evaluator.name,
                 pack_hash=result.evaluator.pack_hash,
                 anchor_sha256=result.anchor_sha256,
-                picture_date=date or picture_date(source),
+                picture_date=date or origin.date,
             )
         )
         known.add(attempt_id)

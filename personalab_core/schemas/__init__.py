@@ -7,7 +7,7 @@ Good means: frozen, closed (unknown fields are refused), units in the names, and
 from personalab_core.schemas.character import Character
 from personalab_core.schemas.content_plan import ContentPlan, PlannedContent, PlannedIdea, PlanSource
 from personalab_core.schemas.contract import Contract
-from personalab_core.schemas.decisions import AssetOutcome, Decision, PolicyVerdict, PromptPatch, Reason
+from personalab_core.schemas.decisions import AssetOutcome, Decision, FacePart, PolicyVerdict, PromptPatch, Reason
 from personalab_core.schemas.drift import DriftEventRecord, DriftState
 from personalab_core.schemas.evaluation import (
     CandidateResult,
@@ -58,6 +58,7 @@ __all__ = [
     "EmbeddingScore",
     "EvaluationResult",
     "EvaluatorInfo",
+    "FacePart",
     "FaceSummary",
     "FrameSize",
     "Framing",

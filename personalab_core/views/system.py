@@ -120,7 +120,8 @@ _LAYERS = {
 def _sentences(checks: Sequence[Check], providers: Sequence[ProviderRow]) -> tuple[str, str]:
     missing = [check.subject for check in checks if check.verdict == "missing"]
     without = [row.name for row in providers if row.mark.kind == "unmeasured"]
-    keys = f"{numbers.spelled(len(without))} of {len(providers)} providers have no key; none of them is in use."
+    of = f"{numbers.spelled(len(without))} of {numbers.spelled(len(providers)).lower()}"
+    keys = f"{of} providers have no key; none of them is in use."
     if not missing:
         return "Everything is ready.", keys if without else "Every provider has its key."
     what = numbers.listing(missing[:4])
