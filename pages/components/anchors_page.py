@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pages.components import charts, loaders, parts, rows, snippets, state
+from pages.components import access, charts, loaders, parts, rows, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import GenerateAnchorsParams, Job
 from personalab_core.views import numbers
@@ -66,7 +66,7 @@ def _head(
             st.rerun()
         if picked and picked.id != view.in_force_id:
             with st.container(horizontal=True, horizontal_alignment="right"):
-                if st.button(f"Use {picked.name}", type="primary", key="anchors.use"):
+                if access.button(f"Use {picked.name}", type="primary", key="anchors.use"):
                     _use(space, history, picked)
     st.space("small")
 
@@ -160,7 +160,7 @@ def _make(space: Workspace, history: PersonaHistory, *, primary: bool) -> None:
         else "The price is unknown until prices are there."
     )
     label = f"Make {n} candidates ({cost})"
-    if st.button(label, type="primary" if primary else "secondary", key="anchors.make"):
+    if access.button(label, type="primary" if primary else "secondary", key="anchors.make"):
         params = GenerateAnchorsParams(
             workspace=space.reference, persona=history.id, n_candidates=n, select=not by_hand, seed=seed
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.components import snippets, state
+from pages.components import access, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import JobStore
 from personalab_core.views.runs import RunRow
@@ -30,10 +30,10 @@ def show_runs(runs: Sequence[RunRow], store: JobStore) -> None:
 
 
 def _actions(run: RunRow, store: JobStore) -> None:
-    if run.resumable and st.button("Resume", key=f"run.resume.{run.id}"):
+    if run.resumable and access.button("Resume", key=f"run.resume.{run.id}"):
         store.resume(run.id)
         st.rerun()
-    if run.active and st.button("Cancel", key=f"run.cancel.{run.id}", help="What is finished is kept."):
+    if run.active and access.button("Cancel", key=f"run.cancel.{run.id}", help="What is finished is kept."):
         store.cancel(run.id)
         st.rerun()
     if run.persona is None:
@@ -45,7 +45,7 @@ def _actions(run: RunRow, store: JobStore) -> None:
 
 def demo_button(space: Workspace) -> None:
     """Offer the example workspace: three simulated personas with a history, made as a job."""
-    if not st.button("Make the example personas", key="overview.demo"):
+    if not access.button("Make the example personas", key="overview.demo"):
         return
     try:
         space.start_demo()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.components import loaders, rows, snippets, state
+from pages.components import access, loaders, rows, snippets, state
 from pages.components.run_page import default_rules
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import GenerateImagesParams
@@ -78,7 +78,7 @@ def _form(space: Workspace, history: PersonaHistory) -> None:
     cost = estimate(history, n_assets=n_assets, simulated=space.config.simulated)
     snippets.small(f"{cost.sentence} {space.measuring}".strip())
     empty = scenario == OWN and prompt is None
-    if st.button(cost.button, type="primary", key="generate.start", disabled=empty):
+    if access.button(cost.button, type="primary", key="generate.start", disabled=empty):
         params = GenerateImagesParams(
             workspace=space.reference,
             overrides=overrides_of(rules, default_rules(space)),

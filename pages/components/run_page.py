@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import loaders, parts, rows, snippets, state
+from pages.components import access, loaders, parts, rows, snippets, state
 from personalab_core.jobs import Job
 from personalab_core.schemas import Character
 from personalab_core.views import words
@@ -64,10 +64,10 @@ def default_rules(space: Workspace) -> Rules:
 
 
 def _actions(space: Workspace, view: RunView) -> None:
-    if view.active and st.button("Cancel run", key="generate.cancel", help="What is finished is kept."):
+    if view.active and access.button("Cancel run", key="generate.cancel", help="What is finished is kept."):
         space.jobs.cancel(view.job_id)
         st.rerun()
-    if view.resumable and st.button("Resume", type="primary", key="generate.resume"):
+    if view.resumable and access.button("Resume", type="primary", key="generate.resume"):
         space.jobs.resume(view.job_id)
         st.rerun()
     if st.button("New run", key="generate.new"):

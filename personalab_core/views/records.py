@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -32,6 +34,9 @@ _AT_ONCE_BYTES = 8_388_608
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+_HASH = re.compile(rb'"(?:image|anchor)_sha256":"([0-9a-f]{%d})' % HASH_DIGITS)
 
 
 class Records:
@@ -97,7 +102,7 @@ class Records:
         self.refresh([log.parent.name for log in self._output.glob(f"*/{METRICS_FILE}")])
         if self._indexed(digest):
             return True
-        logs = self._references.glob(f"*/*/{ANCHORS_LOG}")
+        logs = chain(self._references.glob(f"*/*/{ANCHORS_LOG}"), self._output.glob("evaluations/*/*.jsonl"))
         return any(digest in _hashes(str(log), _stamp(log)) for log in logs)
 
     def _indexed(self, digest: str) -> bool:
@@ -143,8 +148,10 @@ class Records:
 
 @lru_cache(maxsize=512)
 def _hashes(path: str, _stamp: object) -> frozenset[str]:
-    anchors, _ = _anchors(Path(path))
-    return frozenset(record.image_sha256[:HASH_DIGITS] for record in anchors)
+    try:
+        return frozenset(found.decode() for found in _HASH.findall(Path(path).read_bytes()))
+    except OSError:
+        return frozenset()
 
 
 def _anchors(path: Path) -> tuple[tuple[AnchorRecord, ...], tuple[str, ...]]:

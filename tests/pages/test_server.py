@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,28 @@ def test_a_renamed_host_is_refused(client: TestClient) -> None:
 def test_a_broken_configuration_serves_nothing(client: TestClient, builder: WorkspaceBuilder) -> None:
     (builder.root / "config.yml").write_text("nonsense: true\n")
     assert client.get("/pictures/output/0000000000000000/mara/x.png").status_code == 404
+
+
+def test_a_picture_that_no_record_names_is_not_served(client: TestClient, builder: WorkspaceBuilder) -> None:
+    (attempt,) = builder.asset("mara", 0.7)
+    data = (builder.config.paths.output / str(attempt.image_path)).read_bytes() + b"more"
+    stray = builder.config.paths.output / "mara" / "images" / "stray.png"
+    stray.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    assert client.get(f"/pictures/output/{digest}/mara/images/stray.png").status_code == 404
+
+
+def test_candidates_are_named_by_the_log_of_anchors(client: TestClient, builder: WorkspaceBuilder) -> None:
+    record = builder.anchors("mara")[0]
+    shown = picture("references", record.path, record.image_sha256, thumbnail=record.thumbnail_path, alt="")
+    assert shown is not None
+    assert client.get(shown.src).status_code == 200
+    assert client.get(shown.thumbnail).status_code == 200
+
+
+def test_a_picture_opened_by_itself_can_do_nothing(client: TestClient, builder: WorkspaceBuilder) -> None:
+    (attempt,) = builder.asset("mara", 0.7)
+    shown = picture("output", attempt.image_path, attempt.image_sha256, alt="")
+    assert shown is not None
+    assert client.get(shown.src).headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert "frame-ancestors 'none'" in client.get("/assets/fonts/none").headers["content-security-policy"]

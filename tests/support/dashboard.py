@@ -36,6 +36,7 @@ class DashboardServer:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    flags: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,6 +47,7 @@ class DashboardServer:
         """Start the server, wait until it answers and return its address."""
         self.port = self.port or free_port()
         command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(self.port)]
+        command += self.flags
         own = {"PERSONALAB_WORKSPACE": str(self.workspace), "PERSONALAB_PROFILE": "simulated"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

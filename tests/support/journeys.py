@@ -31,4 +31,9 @@ def heading(page: Page, text: str | re.Pattern[str]) -> None:
 def open_settled(page: Page, address: str) -> None:
     """Open an address and wait until nothing is on its way any more."""
     page.goto(address)
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing is on its way any more."""
     page.wait_for_function(SETTLED)
