@@ -1,19 +1,34 @@
-"""Drift: has this person slowly become someone else?"""
+"""Drift: has this person slowly become someone else, since when, and why?"""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import charts, loaders, notices, parts, snippets, state
+from pages.components import access, charts, drift_chart, loaders, notices, parts, snippets, state
+from personalab_core.errors import PersonalabError
 from personalab_core.views import words
-from personalab_core.views.drift import DriftFilter, DriftView, PickedRecord, build_drift_view, pick_record
+from personalab_core.views.drift import (
+    BASELINE,
+    DriftFilter,
+    DriftView,
+    PickedRecord,
+    build_comparison,
+    build_drift_view,
+    pick_record,
+    timeline_csv,
+)
 from personalab_core.views.history import PersonaHistory
-from personalab_core.views.levels import CALIBRATION_RECORDS, NOTICEABLE_ERRORS, RECENT_RECORDS
 
 CHART, PICKED, SIZES, PROVIDERS = "drift.chart", "drift.picked", "drift.sizes", "drift.providers"
+REASON, COMPARED = "drift.reason", "drift.compared"
 
 space = loaders.workspace()
 histories = {history.id: history for history in space.histories()}
+
+
+def view_of(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
+    """Return the view in the viewer's time zone."""
+    return build_drift_view(history, wanted, now=loaders.now(), zone=loaders.zone())
 
 
 def clicked() -> str | None:
@@ -32,19 +47,24 @@ def show_timeline(history: PersonaHistory, whole: DriftView) -> None:
     sizes, providers = list(whole.frame_sizes), list(whole.providers)
     with st.container(horizontal=True, gap="small"):
         if len(sizes) > 1:
-            options = [parts.Option(s, words.FRAME_SIZES[s].capitalize(), charts.SHAPES[s]) for s in sizes]
+            options = [parts.Option(s, words.FRAME_SIZES[s].capitalize(), drift_chart.SHAPES[s]) for s in sizes]
             sizes = parts.segments(options, key=SIZES, label="Framing", multi=True)
         if len(providers) > 1:
             options = [parts.Option(p, p.capitalize()) for p in providers]
             providers = parts.segments(options, key=PROVIDERS, label="Provider", multi=True)
-    view = build_drift_view(history, DriftFilter(tuple(sizes), tuple(providers)))
+    view = view_of(history, DriftFilter(tuple(sizes), tuple(providers)))
     charts.show(
-        charts.draw_timeline(view, clicked() or view.last_attempt_id),
+        drift_chart.draw_timeline(view, clicked() or view.last_attempt_id),
         key=CHART,
-        height=440,
+        height=drift_chart.timeline_height(view),
         alt=view.alt,
         on_select="rerun",
+        file_name=f"drift-{history.id}",
     )
+    if view.behind:
+        st.caption("A part of this long timeline is not judged yet.")
+        if st.button("Judge the next part", key="drift.next"):
+            st.rerun()
 
 
 def show_picked(picked: PickedRecord, persona: str) -> None:
@@ -69,6 +89,74 @@ def body(history: PersonaHistory, view: DriftView) -> None:
             show_picked(picked, history.id)
 
 
+def ask(history: PersonaHistory) -> None:
+    """Let a person say whether the change is normal."""
+    snippets.section(
+        "Is this normal from now on?",
+        "Accepting begins a new baseline where the change began. Holding keeps the old one. Both are recorded.",
+    )
+    reason = st.text_input("Reason", key=REASON, placeholder="New hair colour, agreed with the client", max_chars=300)
+    given = bool(reason and reason.strip())
+    with st.container(horizontal=True, gap="small"):
+        accepted = access.button("Accept as the new normal", type="primary", key="drift.accept", disabled=not given)
+        held = access.button("Hold the old baseline", key="drift.hold", disabled=not given)
+    if accepted or held:
+        try:
+            space.answer_change(history.id, accept=accepted, reason=reason)
+        except PersonalabError as error:
+            st.error(str(error))
+        else:
+            st.session_state.pop(REASON, None)
+            st.rerun()
+
+
+def show_events(view: DriftView) -> None:
+    """Show what was found and answered."""
+    snippets.section("What was found, and what was answered", "Newest first. Records are counted from the first one.")
+    rows = [
+        {"When": e.when, "What": e.what, "Record": e.record, "In words": e.said, "Reason": e.reason}
+        for e in view.events
+    ]
+    st.dataframe(
+        rows, hide_index=True, width="stretch", column_config={"In words": st.column_config.TextColumn(width="large")}
+    )
+
+
+def show_more(history: PersonaHistory, view: DriftView) -> None:
+    """Show providers side by side, other personas, the numbers, and how all this is measured."""
+    if view.by_source:
+        snippets.section("Providers by themselves", "Adjusted level of each provider and model.")
+        charts.show(drift_chart.draw_sources(view), key="drift.bysource", height=260, alt="Adjusted level by provider.")
+    others = {h.id: h for h in histories.values() if h.id != history.id and h.monitored}
+    if others:
+        chosen = st.multiselect(
+            "Compare with", list(others), format_func=lambda persona: others[persona].name, key=COMPARED
+        )
+        if chosen:
+            comparison = build_comparison([history, *(others[persona] for persona in chosen)])
+            charts.show(drift_chart.draw_comparison(comparison), key="drift.comparison", height=300, alt=comparison.alt)
+    found = history.monitored
+    if found is not None:
+        st.download_button(
+            "Save all records as CSV",
+            lambda: timeline_csv(found),
+            f"drift-{history.id}.csv",
+            "text/csv",
+            key="drift.csv",
+        )
+    with st.expander("How this is measured"):
+        st.markdown(
+            "Each point is the composite score of one measured picture against the anchor, accepted or not. Each is "
+            "compared with what the persona's own baseline expects of such a picture: its framing, provider, face size "
+            f"and patches. The first {BASELINE} records say what is normal; the baseline then follows behind, up to 200 "
+            "records. "
+            "The line is the exponentially weighted mean of what is left, its field the limits; the strips below show "
+            "how near failures, scatter and the direction of the embedding are to theirs. In a simulated persona in "
+            "whom nothing changes, the four together raise one false alarm in about 1,000 records. That was "
+            f"not calibrated on real pictures. {view.slope}"
+        )
+
+
 left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
 with right:
     persona = state.chosen_persona({h.id: h.name for h in histories.values()}) if histories else None
@@ -79,7 +167,7 @@ if persona is None:
         )
 else:
     history = histories[persona]
-    view = build_drift_view(history, DriftFilter())
+    view = view_of(history, DriftFilter())
     with left:
         snippets.head(
             f"Drift of {history.name}",
@@ -92,16 +180,11 @@ else:
     st.space("small")
     if view.n_records:
         body(history, view)
-        with st.expander("How this is measured"):
-            st.markdown(
-                "Each point is the composite score of one measured picture against the anchor. The blue line is the "
-                f"mean of the last {RECENT_RECORDS} accepted pictures. The grey field holds the first "
-                f"{CALIBRATION_RECORDS}, which say what is normal; the newest {RECENT_RECORDS} are compared with them "
-                f"framing by framing, and a difference of {NOTICEABLE_ERRORS} standard errors is worth a look. "
-                "That limit is not calibrated. Refused pictures are slips and faults; they are counted, not averaged. "
-                "The slope is a straight line through the newest records; on a steady persona its sign is close to a "
-                "coin toss, so it is no alarm."
-            )
+        if view.asks:
+            ask(history)
+        if view.events:
+            show_events(view)
+        show_more(history, view)
     elif st.button("Generate pictures", type="primary", key="drift.generate"):
         state.go("generate", persona)
     notices.show_problems(view.problems)

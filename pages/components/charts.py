@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components.tokens import Tokens, faint, tokens
+from pages.components.tokens import Tokens, tokens
 from personalab_core.views.anchors import Matrix
-from personalab_core.views.drift import DriftView
-from personalab_core.views.levels import RECENT_RECORDS
 from personalab_core.views.numbers import MINUS, NBSP, deviation
 from personalab_core.views.ratios import RatioChart
 
-__all__ = ["DRIFT_RANGE", "SHAPES", "draw_matrix", "draw_ratios", "draw_timeline", "show"]
+__all__ = ["FONT", "draw_matrix", "draw_ratios", "show"]
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
 FONT = "Inter, system-ui, sans-serif"
-SHAPES = {"head": "circle", "half": "diamond", "full": "triangle-up"}
-DRIFT_RANGE = (0.36, 0.92)
-"""Score axis of every timeline, so that two personas compare by eye; wider only where the data need it."""
 
 
 def template(c: Tokens) -> go.layout.Template:
@@ -62,116 +56,40 @@ def template(c: Tokens) -> go.layout.Template:
 
 
 def show(
-    figure: go.Figure, *, key: str, alt: str, height: int, on_select: Literal["rerun", "ignore"] = "ignore"
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    height: int,
+    on_select: Literal["rerun", "ignore"] = "ignore",
+    file_name: str | None = None,
 ) -> Any:
-    """Draw a figure in the product's look and return its selection."""
+    """Draw a figure in the product's look and return its selection.
+
+    Args:
+        figure: What to draw.
+        key: Of the widget.
+        alt: The finding in words and numbers.
+        height: In pixels.
+        on_select: Whether a click on a point reruns the page.
+        file_name: Offers the chart as a PNG of this name.
+    """
     figure.update_layout(template=template(tokens()), height=height)
+    config = {**CONFIG, **_as_png(file_name)} if file_name else CONFIG
     return st.plotly_chart(
-        figure, key=key, theme=None, config=CONFIG, alt=alt, on_select=on_select, selection_mode="points"
+        figure, key=key, theme=None, config=config, alt=alt, on_select=on_select, selection_mode="points"
     )
 
 
-def _note(x: float, y: float, text: str, colour: str, **place: Any) -> dict[str, Any]:
-    return {"x": x, "y": y, "text": text, "font": {"size": 12, "color": colour}, "showarrow": False, **place}
-
-
-def draw_timeline(view: DriftView, picked: str | None) -> go.Figure:
-    """Return the timeline: single pictures by framing, rolling mean, decision bands, thresholds."""
-    c = tokens()
-    figure = go.Figure()
-    low = min([DRIFT_RANGE[0], *(p.score - 0.03 for p in view.points)])
-    high = max([DRIFT_RANGE[1], *(p.score + 0.03 for p in view.points)])
-    _add_bands(figure, view, c, low, high)
-    _add_points(figure, view, c, picked)
-    figure.add_trace(
-        go.Scatter(
-            x=np.array([n for n, _ in view.mean]),
-            y=np.array([value for _, value in view.mean]),
-            mode="lines",
-            line={"color": c.accept, "width": 2.5},
-            hoverinfo="skip",
-        )
-    )
-    last = view.n_records
-    ticks = _record_ticks(last)
-    figure.update_yaxes(range=[low, high], tickformat=".2f", dtick=0.1)
-    figure.update_xaxes(range=[0, last + 1], tickvals=ticks, ticktext=[*(str(n) for n in ticks[:-1]), f"record {last}"])
-    notes = _timeline_notes(view, c, high)
-    figure.update_layout(margin={"l": 8, "r": 100, "t": 4, "b": 8}, clickmode="event+select", annotations=notes)
-    return figure
-
-
-def _add_bands(figure: go.Figure, view: DriftView, c: Tokens, low: float, high: float) -> None:
-    """Lay the decision bands, the calibrating field and the threshold lines under the points."""
-    if view.accept_threshold is not None and view.retry_threshold is not None:
-        bands = ((view.retry_threshold, view.accept_threshold, c.retry), (low, view.retry_threshold, c.reject))
-        for y0, y1, colour in bands:
-            if y1 > max(y0, low):
-                figure.add_hrect(y0=max(y0, low), y1=y1, fillcolor=faint(colour, 0.08), line_width=0, layer="below")
-    for threshold in (view.accept_threshold, view.retry_threshold):
-        if threshold is not None and low <= threshold <= high:
-            figure.add_hline(y=threshold, line={"color": c.muted, "width": 1, "dash": "dash"})
-    if view.calibrated_at:
-        figure.add_vrect(x0=0.5, x1=view.calibrated_at + 0.5, fillcolor=c.shade, line_width=0, layer="below")
-    if view.before is not None:
-        line = {"color": c.ink, "width": 1, "dash": "dot"}
-        figure.add_shape(type="line", x0=0.5, x1=view.n_records + 0.5, y0=view.before, y1=view.before, line=line)
-
-
-def _add_points(figure: go.Figure, view: DriftView, c: Tokens, picked: str | None) -> None:
-    for size, shape in SHAPES.items():
-        points = [p for p in view.points if p.frame_size == size]
-        if not points:
-            continue
-        figure.add_trace(
-            go.Scatter(
-                # Arrays: Plotly looks at every element of a list.
-                x=np.array([p.number for p in points]),
-                y=np.array([p.score for p in points]),
-                customdata=np.array([p.attempt_id for p in points]),
-                mode="markers",
-                marker={"symbol": shape, "size": 7, "color": c.dot, "opacity": 0.85, "line_width": 0},
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 0.85}},
-                hovertemplate="Record %{x}<br>Score %{y:.2f}<extra></extra>",
-            )
-        )
-    ring = next((p for p in view.points if p.attempt_id == picked), None)
-    if ring:
-        marker = {"symbol": f"{SHAPES[ring.frame_size]}-open", "size": 14, "color": c.ink, "line_width": 2}
-        figure.add_trace(go.Scatter(x=[ring.number], y=[ring.score], mode="markers", hoverinfo="skip", marker=marker))
-
-
-def _timeline_notes(view: DriftView, c: Tokens, high: float) -> list[dict[str, Any]]:
-    end: dict[str, Any] = {"xanchor": "left", "xshift": 6}
-    last = view.n_records
-    notes = []
-    if view.calibrated_at and last > 6:
-        notes.append(_note(0.5, high, "calibrating", c.muted, yanchor="top", xanchor="left", xshift=4))
-    if view.accept_threshold is not None:
-        notes.append(_note(last, view.accept_threshold, f"accept {view.accept_threshold:.2f}", c.muted, **end))
-    if view.retry_threshold is not None and view.retry_threshold >= DRIFT_RANGE[0] - 0.02:
-        notes.append(_note(last, view.retry_threshold, f"reject {view.retry_threshold:.2f}", c.muted, **end))
-    if view.mean:
-        _, value = view.mean[-1]
-        notes.append(
-            _note(last, value, f"mean of {RECENT_RECORDS}", c.accept, **end, yshift=_apart(value, view.before))
-        )
-    if view.before is not None:
-        notes.append(_note(last, view.before, f"at first {view.before:.3f}", c.ink, **end))
-    return notes
-
-
-def _apart(value: float, other: float | None) -> int:
-    """Return how many pixels to move a label that would lie on another one."""
-    if other is None or abs(value - other) > 0.03:
-        return 0
-    return 14 if value >= other else -14
-
-
-def _record_ticks(last: int) -> list[int]:
-    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000) if last / step <= 6)
-    return [1, *(n for n in range(step, last, step) if last - n > step * 0.45 and n > 1), last] if last > 1 else [1]
+def _as_png(name: str) -> dict[str, Any]:
+    """Return the settings that leave one button, "save as PNG", at twice the resolution of the screen."""
+    image = {"format": "png", "filename": name, "scale": 2}
+    return {
+        "displayModeBar": True,
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": image,
+    }
 
 
 def draw_matrix(matrix: Matrix) -> go.Figure:

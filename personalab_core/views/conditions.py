@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from personalab_core.schemas import AssetOutcome
+from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline, since
+from personalab_core.schemas import AssetOutcome, DriftState
 from personalab_core.views import numbers
 from personalab_core.views.history import PersonaHistory
-from personalab_core.views.levels import CALIBRATION_RECORDS, accepted, level_change
 from personalab_core.views.words import Mark
 
 PageName = Literal["overview", "personas", "anchors", "generate", "attempts", "drift", "video", "evaluate", "system"]
@@ -41,14 +42,14 @@ class Condition:
 
 
 def condition_of(history: PersonaHistory) -> Condition:
-    """Return the first of these that holds: no anchor, scores lower, many failures, too early, steady."""
+    """Return the first of these that holds: no anchor, a change, many failures, too early, steady."""
     if history.anchor is None:
         return _no_anchor(history)
     if not history.attempts:
         clause = "has an anchor and no picture yet"
         why = f"The anchor is chosen. The first pictures of {history.first_name} can be made."
         return Condition(Mark("busy", "Ready"), None, why, clause, "generate", "Generate the first pictures")
-    return _lower(history) or _failing(history) or _unmeasured(history) or _too_early(history) or _steady(history)
+    return _changed(history) or _failing(history) or _unmeasured(history) or _too_early(history) or _steady(history)
 
 
 def _no_anchor(history: PersonaHistory) -> Condition:
@@ -62,16 +63,24 @@ def _no_anchor(history: PersonaHistory) -> Condition:
     return Condition(mark, None, why, "has no anchor yet", "anchors", "Choose an anchor")
 
 
-def _lower(history: PersonaHistory) -> Condition | None:
-    found = level_change(history.timeline)
-    if found is None or not found.noticeable:
+_CLAUSES = {
+    DriftState.LEVEL_DOWN: "has changed",
+    DriftState.LEVEL_UP: "has changed",
+    DriftState.FAILURES: "has more failures than usual",
+    DriftState.SPREAD: "scatters more than usual",
+    DriftState.DIRECTION: "has a face that has moved",
+}
+
+
+def _changed(history: PersonaHistory) -> Condition | None:
+    """Return what the drift monitor found and nobody has answered yet."""
+    found = history.monitored
+    if found is None or found.open_alarm is None:
         return None
-    why = (
-        f"The last {found.n_recent} accepted pictures score {numbers.level(-found.change)} lower than the first "
-        f"{CALIBRATION_RECORDS} of the same framing."
-    )
-    mark = Mark("watch", "Scores are lower")
-    return Condition(mark, 0, why, "scores lower than at the beginning", "drift", "See the timeline")
+    status = found.status
+    why = " ".join(filter(None, (headline(status, history.first_name), explanation(status))))
+    clause = f"{_CLAUSES[status.state]} {since(status)}"
+    return Condition(Mark("watch", STATE_WORDS[status.state]), 0, why, clause, "drift", "See when it changed")
 
 
 def _failing(history: PersonaHistory) -> Condition | None:
@@ -96,14 +105,21 @@ def _unmeasured(history: PersonaHistory) -> Condition | None:
 
 
 def _too_early(history: PersonaHistory) -> Condition | None:
-    n = len(accepted(history.timeline))
-    if n >= CALIBRATION_RECORDS:
+    found = history.monitored
+    if found is None or found.status.state is not DriftState.CALIBRATING:
         return None
-    mark = Mark("busy", f"Calibrating, {n} of {CALIBRATION_RECORDS}")
-    why = f"Too early for a verdict on drift: {n} of {CALIBRATION_RECORDS} accepted pictures."
+    mark = Mark("busy", f"{STATE_WORDS[DriftState.CALIBRATING]}, {found.status.n_baseline} of {BASELINE}")
+    why = headline(found.status, history.first_name)
     return Condition(mark, None, why, "is calibrating", "drift", "See the timeline")
 
 
-def _steady(_history: PersonaHistory) -> Condition:
-    why = "The newest pictures score as the first ones did."
+def _steady(history: PersonaHistory) -> Condition:
+    found = history.monitored
+    if found is None:
+        return Condition(Mark("unmeasured", "Not watched"), None, "", "is not watched", "drift", "See the timeline")
+    if found.status.state.alarming:
+        mark = Mark("watch", f"{STATE_WORDS[found.status.state]}, held")
+        why = headline(found.status, history.first_name)
+        return Condition(mark, None, why, "has a change that is held", "drift", "See the timeline")
+    why = headline(found.status, history.first_name)
     return Condition(Mark("accept", "Same person"), None, why, "", "drift", "See the timeline")

@@ -1,37 +1,47 @@
-"""Drift: has this person slowly become someone else?
+"""Drift: has this person slowly become someone else, since when, and why?
 
-The timeline itself, and a plain comparison of its newest part with its first. The statistics
-that can name a moment of change have their own place; nothing here claims one.
+What the monitor found in words, the timeline as it draws it, and the record somebody points at.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from itertools import islice
+from datetime import UTC, datetime, tzinfo
 
 from personalab_core.identity.drift import summarise
+from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline
+from personalab_core.identity.drift.trace import DECISIONS, FRAMINGS
 from personalab_core.identity.drift.tracker import TREND_WINDOW
-from personalab_core.schemas import AttemptRecord, Decision, DriftRecord
+from personalab_core.identity.drift.watch import Drift
+from personalab_core.schemas import AttemptRecord, Decision, DriftEventRecord, DriftRecord, DriftState
 from personalab_core.views import numbers, words
 from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
+from personalab_core.views.drift_lines import DriftLines, Line, build_lines, level_by_source, level_line
 from personalab_core.views.history import DriftPoint, PersonaHistory, attempt_picture
-from personalab_core.views.levels import (
-    CALIBRATION_RECORDS,
-    RECENT_RECORDS,
-    LevelChange,
-    accepted,
-    level_change,
-    rolling_mean,
-)
+from personalab_core.views.levels import RECENT_RECORDS
+from personalab_core.views.logs import DriftLog
 from personalab_core.views.pictures import Picture
-from personalab_core.views.thinning import thinned, thinned_line
+from personalab_core.views.thinning import thinned
+
+__all__ = [
+    "BASELINE",
+    "Comparison",
+    "DriftFilter",
+    "DriftView",
+    "EventRow",
+    "PickedRecord",
+    "build_comparison",
+    "build_drift_view",
+    "pick_record",
+    "timeline_csv",
+]
 
 _SLOPES = {"improving": "rising", "degrading": "falling", "stable": "flat"}
-
-MIN_MEAN = 5
-"""The mean of fewer records than this would only show chance, so the line starts after them."""
+_EVENTS = {"alarm": "Found", "accepted": "Accepted as normal", "held": "Held", "new_baseline": "New baseline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +53,27 @@ class DriftFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of the table of events."""
+
+    when: str
+    what: str
+    record: str
+    said: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DriftView:
-    """The page without the picked record."""
+    """The page without the picked record.
+
+    Attributes:
+        lines: What the monitor draws; ``None`` without any record.
+        slope: What a straight line through the newest records does.
+        asks: Whether a change waits for an answer.
+        by_source: Adjusted level of each provider and model by itself.
+        behind: Whether a part of a long timeline is not judged yet.
+    """
 
     answer: str
     detail: str
@@ -53,17 +82,20 @@ class DriftView:
     title: str
     lead: str
     points: tuple[DriftPoint, ...]
-    mean: tuple[tuple[int, float], ...]
+    lines: DriftLines | None
     n_records: int
     accept_threshold: float | None
     retry_threshold: float | None
-    calibrated_at: int | None
-    before: float | None
     frame_sizes: tuple[str, ...]
     providers: tuple[str, ...]
     last_attempt_id: str | None
     simulated: bool
     alt: str
+    slope: str
+    asks: bool
+    events: tuple[EventRow, ...]
+    by_source: tuple[tuple[str, Line], ...]
+    behind: bool
     problems: tuple[str, ...]
 
 
@@ -80,43 +112,101 @@ class PickedRecord:
     attempt_id: str
 
 
-def build_drift_view(history: PersonaHistory, wanted: DriftFilter) -> DriftView:
+def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, now: datetime, zone: tzinfo) -> DriftView:
     """Return the timeline of a persona.
 
     Args:
         history: The persona and its records.
-        wanted: Which records to draw; numbers stay those of the whole timeline.
+        wanted: Which records to draw; numbers and lines stay those of the whole timeline.
+        now: Current time (UTC).
+        zone: The viewer's time zone.
     """
-    timeline = history.timeline
-    change = level_change(timeline)
+    timeline, found = history.timeline, history.monitored
     points = [p for p in history.points if _wanted(p, wanted)]
     thresholds = history.attempts.thresholds or (None, None)
-    answer, detail = _sentences(history, change)
+    answer, detail = _sentences(history)
     sizes = {p.frame_size for p in history.points}
-    kept = [p for p in points if p.decision == Decision.ACCEPT]
-    mean = rolling_mean([p.score for p in kept])[MIN_MEAN - 1 :]
-    title = _title(timeline, change)
+    title = _title(timeline)
     return DriftView(
         answer=answer,
         detail=detail,
-        mark=_mark(timeline, change),
+        mark=_mark(found),
         anchor=history.anchor_picture if history.anchor else None,
         title=title,
         lead=_lead(history),
         points=tuple(thinned(points)),
-        mean=tuple(thinned_line([p.number for p in kept[MIN_MEAN - 1 :]], mean)),
+        lines=build_lines(found) if found else None,
         n_records=len(timeline),
         accept_threshold=thresholds[0],
         retry_threshold=thresholds[1],
-        calibrated_at=_calibrated_at(history.points),
-        before=change.before if change else None,
         frame_sizes=tuple(size for size in ("head", "half", "full") if size in sizes),
         providers=tuple(dict.fromkeys(p.provider for p in history.points)),
         last_attempt_id=history.points[-1].attempt_id if history.points else None,
         simulated=len(timeline.narrowed("simulated")) > 0,
         alt=f"Scores of {numbers.plural(len(timeline), 'record')}. {title}. {answer}",
+        slope=_slope(history),
+        asks=found is not None and found.open_alarm is not None,
+        events=tuple(_event(e, now=now, zone=zone) for e in reversed(found.events)) if found else (),
+        by_source=level_by_source(found) if found and len(found.sources) > 1 else (),
+        behind=found is not None and found.behind_bytes > 0,
         problems=history.problems,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Adjusted levels of several personas."""
+
+    lines: tuple[tuple[str, Line], ...]
+    alt: str
+
+
+def build_comparison(histories: Sequence[PersonaHistory]) -> Comparison:
+    """Return the adjusted level of each persona that has a baseline."""
+    found = [(h.first_name, h.monitored) for h in histories]
+    lines = tuple((name, level_line(drift)) for name, drift in found if drift and drift.status.level is not None)
+    return Comparison(lines, f"Adjusted levels of {numbers.listing([name for name, _ in lines]) or 'nobody yet'}.")
+
+
+def timeline_csv(found: Drift) -> str:
+    """Return every record of a timeline with what the monitor made of it, as CSV with a header.
+
+    Levels and limits are score units at half-body framing; ``failures``, ``spread`` and ``direction`` are
+    shares of their limits. Empty cells are not known, as while calibrating.
+    """
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    columns = ("level", "lower_limit", "upper_limit", "residual_sd", "failures", "spread", "direction")
+    table.writerow(("record", "time", "score", "framing", "provider", "decision", "baseline", *columns))
+    for number, row in enumerate(found.trace, 1):
+        numbers_of_row = (
+            row["level"],
+            row["centre"] - row["band"],
+            row["centre"] + row["band"],
+            row["z"],
+            *(row[name] for name in ("failures", "spread", "direction")),
+        )
+        table.writerow(
+            (
+                number,
+                datetime.fromtimestamp(float(row["at"]), UTC).isoformat(timespec="seconds"),
+                f"{row['score']:.4f}",
+                FRAMINGS[row["framing"]],
+                found.sources[row["source"]],
+                DECISIONS[row["decision"]].value,
+                int(row["segment"]) + 1,
+                *("" if value != value else f"{value:.4f}" for value in numbers_of_row),
+            )
+        )
+    return out.getvalue()
+
+
+def _event(event: DriftEventRecord, *, now: datetime, zone: tzinfo) -> EventRow:
+    what = _EVENTS[event.event]
+    if event.event == "alarm":
+        what = f"{what}: {STATE_WORDS[event.state].lower()}"
+    when = numbers.when(event.timestamp, now=now, zone=zone)
+    return EventRow(when, what, f"{event.number}", event.sentence, event.reason)
 
 
 def _wanted(point: DriftPoint, wanted: DriftFilter) -> bool:
@@ -124,47 +214,29 @@ def _wanted(point: DriftPoint, wanted: DriftFilter) -> bool:
     return sized and (not wanted.providers or point.provider in wanted.providers)
 
 
-def _calibrated_at(points: Sequence[DriftPoint]) -> int | None:
-    """Return the number of the last record that says what is normal, ``None`` without any record."""
-    passed = list(islice((p.number for p in points if p.decision == Decision.ACCEPT), CALIBRATION_RECORDS))
-    return (passed[-1] if len(passed) == CALIBRATION_RECORDS else len(points)) or None
-
-
-def _mark(timeline: Sequence[DriftRecord], change: LevelChange | None) -> words.Mark:
-    if not timeline:
+def _mark(found: Drift | None) -> words.Mark:
+    if found is None:
         return words.Mark("unmeasured", "Not measured")
-    if change is None:
-        n = min(len(accepted(timeline)), CALIBRATION_RECORDS)
-        return words.Mark("busy", f"Calibrating, {n} of {CALIBRATION_RECORDS}")
-    return words.Mark("watch", "Scores are lower") if change.noticeable else words.Mark("accept", "Same person")
+    state, word = found.status.state, STATE_WORDS[found.status.state]
+    if state is DriftState.CALIBRATING:
+        return words.Mark("busy", f"{word}, {found.status.n_baseline} of {BASELINE}")
+    if state is DriftState.IN_CONTROL:
+        return words.Mark("accept", word)
+    return words.Mark("watch", f"{word}, held" if found.status.held else word)
 
 
-def _sentences(history: PersonaHistory, change: LevelChange | None) -> tuple[str, str]:
-    first, n = history.first_name, len(history.timeline)
-    slope = _slope(history)
-    if not n and history.drift:
+def _sentences(history: PersonaHistory) -> tuple[str, str]:
+    first, found = history.first_name, history.monitored
+    if not history.timeline and history.drift:
         kept = numbers.plural(len(history.drift), "record")
         return f"{first} has a new anchor, and no picture was measured against it yet.", (
             f"A new anchor starts a new timeline. The {kept} of the one before are kept."
         )
-    if not n:
+    if found is None:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
-    n_accepted = len(accepted(history.timeline))
-    if change is None:
-        if n_accepted < CALIBRATION_RECORDS:
-            return f"Too early for a verdict on drift: {n_accepted} of {CALIBRATION_RECORDS} accepted pictures.", (
-                f"The first {CALIBRATION_RECORDS} say what is normal for {first}.{slope}"
-            )
-        return "What is normal is known; the newest pictures are still too few to compare.", slope.strip()
-    compared = f"the last {change.n_recent} accepted pictures with the first {CALIBRATION_RECORDS}, framing by framing"
-    if change.noticeable:
-        return f"{first} scores {numbers.level(-change.change)} lower than at the beginning.", (
-            f"This compares {compared}. It names no moment and no cause yet.{slope}"
-        )
-    by = f"{'+' if change.change >= 0 else numbers.MINUS}{numbers.level(abs(change.change))}"
-    return f"{first} scores as at the beginning: level {numbers.level(change.before)}.", (
-        f"This compares {compared}: {by}. It is a look, not an alarm.{slope}"
-    )
+    if found.status.state is DriftState.CALIBRATING:
+        return headline(found.status, first), f"The first {BASELINE} say what is normal for {first}."
+    return headline(found.status, first), explanation(found.status)
 
 
 def _slope(history: PersonaHistory) -> str:
@@ -174,23 +246,21 @@ def _slope(history: PersonaHistory) -> str:
         return ""
     sign = "+" if summary.slope >= 0 else numbers.MINUS
     slope = f"{sign}{abs(summary.slope):.4f} per record"
-    return f" The slope of the last {summary.n_window} is {_SLOPES[summary.trend]} ({slope}); it is not an alarm."
+    return f"The slope of the last {summary.n_window} is {_SLOPES[summary.trend]} ({slope}); it is not an alarm."
 
 
-def _title(timeline: Sequence[DriftRecord], change: LevelChange | None) -> str:
+def _title(timeline: DriftLog) -> str:
     if not timeline:
         return "No record yet"
-    n_passed = len(accepted(timeline))
-    passed = f"{numbers.count(n_passed)} of {numbers.plural(len(timeline), 'measured picture')} passed"
-    if change is None:
-        return passed
-    return f"{passed}; the newest are {'lower' if change.noticeable else 'where the first were'}"
+    return f"{numbers.count(len(timeline.accepted))} of {numbers.plural(len(timeline), 'measured picture')} passed"
 
 
 def _lead(history: PersonaHistory) -> str:
     hidden = len(history.drift.narrowed("asset_type='image'")) - len(history.timeline)
     other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
-    line = f"Line: mean of the last {RECENT_RECORDS} accepted pictures. Grey: all pictures."
+    line = (
+        f"Line: level adjusted for framing and provider, within its limits. Dotted: mean of the last {RECENT_RECORDS}."
+    )
     return f"{line} Click a point to see its picture.{other}"
 
 

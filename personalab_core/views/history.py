@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
+from personalab_core.identity.drift.watch import Drift
 from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character
 from personalab_core.views import words
 from personalab_core.views.logs import AttemptLog, DriftLog
@@ -25,6 +26,10 @@ class DriftPoint(NamedTuple):
     attempt_id: str
 
 
+def _not_watched(_anchor: str | None) -> None:
+    """Say nothing: nobody watches this timeline."""
+
+
 @dataclass(frozen=True, eq=False)
 class PersonaHistory:
     """A persona and its records, oldest first. ``problems`` are lines that could not be read."""
@@ -34,6 +39,8 @@ class PersonaHistory:
     drift: DriftLog
     anchors: tuple[AnchorRecord, ...] = ()
     problems: tuple[str, ...] = ()
+    look: Callable[[str | None], Drift | None] = _not_watched
+    """Asks the drift monitor about the timeline against an anchor, given by its hash."""
 
     @property
     def id(self) -> str:
@@ -79,6 +86,11 @@ class PersonaHistory:
         """The timeline as a chart needs it, from the index alone: no line is read."""
         rows = self.timeline.columns("composite", "frame_size", "decision", "provider", "attempt_id")
         return tuple(DriftPoint._make((n, *row)) for n, row in enumerate(rows, 1))
+
+    @cached_property
+    def monitored(self) -> Drift | None:
+        """What the drift monitor says of the timeline in force, ``None`` while it has no record."""
+        return self.look(self.anchor.image_sha256 if self.anchor else None) if self.timeline else None
 
     def asset_of(self, attempt: AttemptRecord) -> tuple[int, Asset]:
         """Return the asset an attempt belongs to, with its place among the persona's assets from 1."""

@@ -13,7 +13,7 @@ from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios
-from personalab_core.schemas import AnchorRecord, Character
+from personalab_core.schemas import AnchorRecord, Character, DriftEventRecord
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.permissions import Person, ReadOnlyJobs, ReadOnlyPersonas, refuse
@@ -113,6 +113,15 @@ class Workspace:
         """
         return load_asset_scenarios(self.config).image_scenarios
 
+    @cached_property
+    def video_scenarios(self) -> ScenarioSet:
+        """The scenes that videos can be made of.
+
+        Raises:
+            ConfigError: A prompt file is broken; the message names file and key.
+        """
+        return load_asset_scenarios(self.config).video_scenarios
+
     @property
     def measuring(self) -> str:
         """What a person must know about the instrument before trusting a score; empty if there is nothing."""
@@ -160,6 +169,21 @@ class Workspace:
         references = self.config.paths.references
         evaluator = Studio(self.config).evaluator
         return select_anchor(persona, references, evaluator=evaluator, chosen=references / candidate).record
+
+    def answer_change(self, persona: str, *, accept: bool, reason: str) -> DriftEventRecord:
+        """Record a person's answer to what the drift monitor found.
+
+        Args:
+            persona: Id of the persona.
+            accept: Whether it is normal from the change point on; else the old baseline stays.
+            reason: Why; kept with the record.
+
+        Raises:
+            InputError: Nothing waits for an answer, or no reason is given.
+        """
+        self.must_edit()
+        watch = self.records.watch
+        return (watch.accept if accept else watch.hold)(persona, reason=reason)
 
     def histories(self) -> list[PersonaHistory]:
         """Return every readable persona with its records.

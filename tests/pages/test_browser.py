@@ -27,8 +27,8 @@ def test_from_the_overview_to_the_picture_behind_a_point(
 ) -> None:
     page.goto(typical_server.address)
     heading(page, "One of four personas needs you: Ines.")
-    page.get_by_role("button", name=re.compile("Ines Duarte.*See the timeline")).click()
-    heading(page, re.compile("Ines scores .* lower than at the beginning"))
+    page.get_by_role("button", name=re.compile("Ines Duarte.*See when it changed")).click()
+    heading(page, re.compile("Ines has changed since about record"))
     newest = DriftTracker(WorkspaceBuilder(typical_root).config.evaluation.drift.log_dir).read("ines")
     point = page.locator(".js-plotly-plot .scatterlayer .trace").first.locator(".point").nth(3)
     box = point.bounding_box()

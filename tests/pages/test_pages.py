@@ -12,7 +12,7 @@ from personalab_core.identity.anchors import ANCHORS_LOG
 from personalab_core.jobs import GenerateImagesParams, JobStore, WorkspaceRef
 from personalab_core.jobs.demo import prepare_demo
 from personalab_core.observability import Journal
-from personalab_core.schemas import AnchorRecord, Reason
+from personalab_core.schemas import AnchorRecord, DriftEventRecord, Reason
 from personalab_core.views.workspace import Workspace
 from tests.pages.conftest import OpenPage, answer_of, labels_of, words_of
 from tests.support.workspace_builder import WorkspaceBuilder
@@ -54,7 +54,7 @@ def test_an_empty_workspace_has_a_sentence(page: str, open_page: OpenPage, tmp_p
         ("anchors", "Frontal 2 is the anchor of Ines."),
         ("generate", "Ines is ready for new pictures."),
         ("attempts", "attempts of Ines were not accepted."),
-        ("drift", "lower than at the beginning."),
+        ("drift", "Ines has changed since about record 54, ±3."),
     ],
 )
 def test_a_typical_workspace_is_answered_first(page: str, answer: str, open_page: OpenPage, typical_root: Path) -> None:
@@ -148,6 +148,23 @@ def test_a_clicked_point_brings_its_picture(open_page: OpenPage, typical_root: P
     at.session_state["drift.chart"] = {"selection": {"points": [{"customdata": "ines-0002-1"}]}}
     at.run()
     assert "Record 2 beside the anchor" in words_of(at)
+
+
+@pytest.mark.parametrize(("button", "event"), [("drift.accept", "accepted"), ("drift.hold", "held")])
+def test_a_change_is_answered_with_a_reason(button: str, event: str, open_page: OpenPage, tmp_path: Path) -> None:
+    builder = WorkspaceBuilder(tmp_path / "work")
+    builder.persona("Ines Duarte", persona_id="ines")
+    builder.anchors("ines")
+    builder.history("ines", 62, after=44, step=-0.1)
+    at = open_page("drift", builder.root, persona="ines")
+    assert at.button(key=button).disabled
+    at.text_input(key="drift.reason").set_value("new hair").run()
+    at.button(key=button).click().run()
+    assert not at.exception
+    journal = builder.config.evaluation.drift.log_dir / "ines_drift_events.jsonl"
+    last = Journal(journal, DriftEventRecord).read().records[-1]
+    assert (last.event, last.reason) == (event, "new hair")
+    assert "drift.accept" not in [b.key for b in at.button]
 
 
 # Anchors --------------------------------------------------------------------------------

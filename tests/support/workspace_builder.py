@@ -364,7 +364,7 @@ def typical_workspace(root: Path, *, now: datetime = NOW) -> WorkspaceBuilder:
     builder.anchors("mara")
     builder.anchors("ines", odd_one=3)
     builder.anchors("juno")
-    builder.history("mara", 32)
-    builder.history("ines", 34, after=20, step=-0.1)
+    builder.history("mara", 44)
+    builder.history("ines", 66, after=44, step=-0.1)
     builder.history("juno", 4)
     return builder

@@ -25,6 +25,7 @@ TRACE = np.dtype(
         ("judged", "u1"),
         ("raised", "u1"),
         ("z", "<f4"),
+        ("unit", "<f4"),
         ("centre", "<f4"),
         ("level", "<f4"),
         ("band", "<f4"),
@@ -33,8 +34,9 @@ TRACE = np.dtype(
         ("direction", "<f4"),
     ]
 )
-"""One record. ``start``, ``length`` and ``line``: its line in the timeline. ``centre``, ``level`` and ``band``: what
-the baseline expects, the adjusted level and the half width of its limits, in score units at half-body framing.
+"""One record. ``start``, ``length`` and ``line``: its line in the timeline. ``unit``: score units per
+standard deviation; ``centre``, ``level`` and ``band``: what the baseline expects, the adjusted level and the half
+width of its limits; all in score units at half-body framing.
 ``failures``, ``spread`` and ``direction``: as shares of their limits. ``raised``: bits of the charts that went
 beyond their limit here. NaN while calibrating."""
 

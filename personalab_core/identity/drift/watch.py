@@ -31,7 +31,8 @@ from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import DriftEventRecord, DriftRecord, DriftState, check_slug
 
 MONITOR_FOLDER = "monitor"
-_BLOCK_BYTES = 4_194_304
+_BLOCK_BYTES = 1_048_576
+_ANCHOR_DIGITS = 12
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class SeriesState:
         segment: Baselines before it.
         offset: Records before that baseline began.
         n: Records in all.
+        last_line: Line of the newest one.
         sources: Sources in the order of their first record.
     """
 
@@ -50,6 +52,7 @@ class SeriesState:
     segment: int = 0
     offset: int = 0
     n: int = 0
+    last_line: int = 0
     sources: list[str] = field(default_factory=list)
 
 
@@ -77,7 +80,7 @@ class Drift:
         status: Of the timeline in force.
         trace: What the charts said of each of its records.
         sources: Names behind the trace's source numbers.
-        events: Of all its timelines, oldest first.
+        events: Of this timeline, oldest first.
         behind_bytes: Of the timeline's file, not read yet.
     """
 
@@ -123,11 +126,12 @@ class DriftWatch:
         self._parameters = parameters
         self._clock = clock
 
-    def look(self, persona: str, *, max_bytes: int | None = None) -> Drift | None:
+    def look(self, persona: str, *, anchor_sha256: str | None = None, max_bytes: int | None = None) -> Drift | None:
         """Return what is known of a persona's timeline, ``None`` if there is no record on it.
 
         Args:
             persona: Id of the persona.
+            anchor_sha256: The timeline against this anchor; that of the newest record if ``None``.
             max_bytes: Read at most so much of the timeline now, so that a page opens at once.
 
         Raises:
@@ -135,7 +139,7 @@ class DriftWatch:
             WorkspaceError: A file cannot be read or written.
         """
         folder = self._folder(persona)
-        timeline = self._tracker.journal(persona).path
+        timeline = self.timeline(persona)
         if not timeline.is_file():
             return None
         with exclusive(folder / "state.json"):
@@ -143,7 +147,15 @@ class DriftWatch:
             work = _Work(self, persona, folder, state)
             if work.read(timeline, max_bytes):
                 work.finish()
-        return self._said(persona, folder, state, timeline.stat().st_size - state.bytes)
+        return self._said(persona, folder, state, anchor_sha256, timeline.stat().st_size - state.bytes)
+
+    def timeline(self, persona: str) -> Path:
+        """Return where a persona's timeline is.
+
+        Raises:
+            InputError: ``persona`` is not a persona id.
+        """
+        return self._tracker.journal(persona).path
 
     def events(self, persona: str) -> Journal[DriftEventRecord]:
         """Return the log of alarms and answers of a persona.
@@ -239,17 +251,19 @@ class DriftWatch:
         whole = all(TraceFile(folder / f"{key}.trace").holds(s.n) for key, s in state.series.items())
         return state if whole and _continues(timeline, state) else WatchState()
 
-    def _said(self, persona: str, folder: Path, state: WatchState, behind: int) -> Drift | None:
-        if state.current is None:
+    def _said(self, persona: str, folder: Path, state: WatchState, anchor: str | None, behind: int) -> Drift | None:
+        keys = [key for key in state.series if anchor is None or key.endswith(f"_{anchor[:_ANCHOR_DIGITS]}")]
+        if not keys:
             return None
-        series = state.series[state.current]
+        key = max(keys, key=lambda key: state.series[key].last_line)
+        series = state.series[key]
         monitor = DriftMonitor(series.monitor.parameters, state=series.monitor)
         return Drift(
             persona,
             status_of(monitor, offset=series.offset),
-            TraceFile(folder / f"{state.current}.trace").read(series.n),
+            TraceFile(folder / f"{key}.trace").read(series.n),
             tuple(series.sources),
-            tuple(self.events(persona).read().records),
+            tuple(event for event in self.events(persona).read().records if event.series == key),
             behind,
         )
 
@@ -337,6 +351,7 @@ class _Work:
         self._rows.setdefault(key, []).append(row)
         self._first_row.setdefault(key, series.n)
         series.n += 1
+        series.last_line = self._state.lines
         for chart in reading.raised:
             alarm = next(a for a in monitor.state.alarms if a.chart == chart)
             self._event("alarm", key, record, state_of(alarm))
@@ -359,7 +374,7 @@ class _Work:
     def _series_of(self, record: DriftRecord) -> str:
         """Return the timeline a record belongs to; one without an anchor belongs to that in force."""
         self._state.anchor = record.anchor_sha256 or self._state.anchor
-        return f"{record.evaluator}-{record.pack_hash[:16]}_{(self._state.anchor or 'none')[:12]}"
+        return f"{record.evaluator}-{record.pack_hash[:16]}_{(self._state.anchor or 'none')[:_ANCHOR_DIGITS]}"
 
     def _answer_due(self) -> bool:
         """Carry out the answers of people that were given at this point of the timeline."""
@@ -406,7 +421,7 @@ class _Work:
         return np.concatenate([old, np.array(new, TRACE)]) if new else old
 
     def _record_at(self, start: int, length: int) -> DriftRecord:
-        path = self._watch._tracker.journal(self._persona).path
+        path = self._watch.timeline(self._persona)
         with workspace_errors("read", path), path.open("rb") as file:
             file.seek(start)
             return DriftRecord.model_validate_json(file.read(length))
@@ -487,7 +502,7 @@ def _row(
 ) -> tuple[object, ...]:
     charts, limits = monitor.charts, monitor.state.parameters.limits
     nan = float("nan")
-    middle = level = band = nan
+    middle = level = band = step = nan
     if charts is not None and reading.z is not None:
         middle, step = centre(monitor, charts), unit(monitor, charts)
         level, band = middle + charts.level.mean * step, limits.level * charts.level.sd * step
@@ -504,6 +519,7 @@ def _row(
         reading.judged,
         sum(1 << CHARTS.index(chart) for chart in reading.raised),
         nan if reading.z is None else reading.z,
+        step,
         middle,
         level,
         band,

@@ -14,7 +14,7 @@ from personalab_core.views.anchors import build_anchors_view
 from personalab_core.views.attempt import build_attempt_view, diff, find_attempt, shortened
 from personalab_core.views.attempts import PAGE_SIZE, AttemptFilter, build_attempts_view
 from personalab_core.views.cuts import cut
-from personalab_core.views.drift import DriftFilter, build_drift_view, pick_record
+from personalab_core.views.drift import DriftFilter, build_comparison, build_drift_view, pick_record, timeline_csv
 from personalab_core.views.generate import Rules, build_run_view, estimate, overrides_of, rules_of
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.overview import build_overview_view
@@ -73,7 +73,7 @@ def test_who_needs_a_person_comes_first_and_is_named(typical: Mapping[str, Perso
     assert view.answer == "One of four personas needs you: Ines."
     assert [card.id for card in view.urgent] == ["ines"]
     assert {card.id: card.mark.word for card in view.others} == {
-        "juno": "Calibrating, 4 of 20",
+        "juno": "Calibrating, 5 of 40",
         "mara": "Same person",
         "noor": "Not measured: no anchor",
     }
@@ -228,24 +228,46 @@ def test_long_unchanged_stretches_are_shortened() -> None:
 # Drift ----------------------------------------------------------------------------------
 
 
-def test_lower_scores_are_said_without_a_cause(typical: Mapping[str, PersonaHistory]) -> None:
-    view = build_drift_view(typical["ines"], DriftFilter())
-    assert view.answer.startswith("Ines scores 0.")
-    assert view.answer.endswith("lower than at the beginning.")
-    assert "no cause" in view.detail
-    assert "not an alarm" in view.detail
-    assert view.mark.kind == "watch"
+def test_a_change_is_said_with_its_moment_and_size_and_without_a_cause(typical: Mapping[str, PersonaHistory]) -> None:
+    view = build_drift_view(typical["ines"], DriftFilter(), **AT)
+    assert view.answer == "Ines has changed since about record 54, ±3."
+    assert "fell by 0.08" in view.detail
+    assert "from where is too early to tell" in view.detail
+    assert "0.000 through the mix of framings" in view.detail
+    assert "not an alarm" in view.slope
+    assert (view.mark.kind, view.mark.word, view.asks) == ("watch", "Level down", True)
+    assert view.lines is not None and view.lines.change is not None
+    assert view.lines.calibrating == ((1, 40),)
+    assert view.lines.level_after[0][0] >= 54 >= view.lines.level[-1][0]
+    assert [(e.what, e.reason) for e in view.events] == [("Found: level down", "")]
 
 
 def test_too_early_for_a_verdict(typical: Mapping[str, PersonaHistory]) -> None:
-    view = build_drift_view(typical["juno"], DriftFilter())
-    assert view.answer == "Too early for a verdict on drift: 4 of 20 accepted pictures."
-    assert view.before is None
+    view = build_drift_view(typical["juno"], DriftFilter(), **AT)
+    assert view.answer == "Too early for a verdict on drift: 5 of 40 records."
+    assert view.lines is not None
+    assert (view.lines.level, view.lines.change, view.lines.strips[0].line) == ((), None, ())
+
+
+def test_a_timeline_is_saved_with_what_the_monitor_made_of_it(typical: Mapping[str, PersonaHistory]) -> None:
+    found = typical["ines"].monitored
+    assert found is not None
+    header, first, *_, last = (line.split(",") for line in timeline_csv(found).splitlines())
+    row = dict(zip(header, last, strict=True))
+    assert (row["record"], row["framing"], row["baseline"]) == ("79", "half", "1")
+    assert float(row["lower_limit"]) < float(row["upper_limit"])
+    assert first[header.index("level")] == ""
+
+
+def test_personas_are_compared_by_their_adjusted_level(typical: Mapping[str, PersonaHistory]) -> None:
+    comparison = build_comparison(list(typical.values()))
+    assert [name for name, _ in comparison.lines] == ["Ines", "Mara"]
+    assert comparison.lines[0][1][-1][1] < comparison.lines[1][1][-1][1]
 
 
 def test_a_filter_keeps_the_numbers_of_the_whole_timeline(typical: Mapping[str, PersonaHistory]) -> None:
     history = typical["mara"]
-    view = build_drift_view(history, DriftFilter(frame_sizes=("full",)))
+    view = build_drift_view(history, DriftFilter(frame_sizes=("full",)), **AT)
     assert {p.frame_size for p in view.points} == {"full"}
     wanted = [n for n, r in enumerate(history.timeline, 1) if r.frame_size == "full"]
     assert [p.number for p in view.points] == wanted
@@ -269,12 +291,12 @@ def test_another_anchor_starts_another_timeline(builder: WorkspaceBuilder) -> No
     builder.anchors("mara", choose=2)
     changed = history_of(builder)
     assert not changed.timeline
-    assert build_drift_view(changed, DriftFilter()).answer.startswith("Mara has a new anchor")
+    assert build_drift_view(changed, DriftFilter(), **AT).answer.startswith("Mara has a new anchor")
     assert build_overview_view([changed], [], **AT).others[0].mark.word == "New anchor"
     builder.asset("mara", 0.8)
     history = history_of(builder)
     assert [r.composite_score for r in history.timeline] == [0.8]
-    assert "1 record of another anchor" in build_drift_view(history, DriftFilter()).lead.replace("\u00a0", " ")
+    assert "1 record of another anchor" in build_drift_view(history, DriftFilter(), **AT).lead.replace("\u00a0", " ")
 
 
 def test_a_face_is_centred_by_its_cut() -> None:
