@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from personalab_core.errors import InputError, MissingDependencyError, ModelPackError
-from personalab_core.identity.facts import MIN_FACE_PX, Array, Face, FaceFacts, facts_of_file, obstacle
+from personalab_core.identity.facts import MIN_FACE_PX, Array, Face, FaceFacts, facts_of_file, fine_detail, obstacle
 from personalab_core.identity.pack_download import Announce, Progress, download_pack
 from personalab_core.identity.packs import DEFAULT_PACK, ModelPack, find_pack
 from personalab_core.identity.pose import Pose, pose_from_5, pose_from_106
@@ -177,7 +177,7 @@ class FaceRuntime:
         if embedding is None:
             reason = "the recogniser finds nothing face-like in the box"
             return replace(face, status=MeasurementStatus.NO_FACE, reason=reason)
-        return replace(face, embedding=embedding)
+        return replace(face, embedding=embedding, fine_detail=fine_detail(aligned))
 
     def _detect(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return (N, 5) boxes with confidence and (N, 5, 2) points, from the smallest detector size that will do."""

@@ -24,6 +24,9 @@ from personalab_core.schemas.evaluation import (
     MeasurementStatus,
 )
 
+SHARPNESS_FACE_PX = 90.0
+"""Faces below are magnified to be aligned, so that they are soft by nature."""
+
 ANCHORS_KEPT = 32
 """Anchor facts held in memory, by content; about 4 kB each."""
 
@@ -104,7 +107,9 @@ class FaceMatcher:
             composite_score=self.composite.score(embedding, geometric),
             embedding=embedding,
             geometric=geometric,
-            face=summarise(face, width_px=width_px, height_px=height_px),
+            face=summarise(face, width_px=width_px, height_px=height_px).model_copy(
+                update={"sharpness_ratio": sharpness_ratio(anchor, face)}
+            ),
             embedding_vector=tuple(_vector(face).tolist()),
         )
 
@@ -166,6 +171,15 @@ def summarise(face: Face, *, width_px: int, height_px: int) -> FaceSummary:
         roll_deg=round(face.pose.roll_deg, 1) if face.pose else None,
         landmarks=tuple((round(float(x), 1), round(float(y), 1)) for x, y in points) if points is not None else (),
     )
+
+
+def sharpness_ratio(anchor: Face, face: Face) -> float | None:
+    """Return the face's fine detail over the anchor's; ``None`` if one of them is too small to tell."""
+    if anchor.fine_detail is None or face.fine_detail is None or anchor.fine_detail == 0:
+        return None
+    if min(anchor.size_px, face.size_px) < SHARPNESS_FACE_PX:
+        return None
+    return round(face.fine_detail / anchor.fine_detail, 3)
 
 
 def _vector(face: Face) -> Array:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from personalab_core.schemas.decisions import Reason
+from personalab_core.schemas.decisions import FacePart, Reason
 from personalab_core.schemas.evaluation import CandidateResult, GeometricScore, MeasurementStatus
 
-_PART_OF_RATIO = {
+_PART_OF_RATIO: dict[str, FacePart] = {
     "eyes_to_nose_tip": "nose",
     "nose_length": "nose",
     "nose_width": "nose",
@@ -78,6 +78,22 @@ def not_measured(reason: str) -> str:
 def generation_failure(reason: Reason) -> str:
     """Return the sentence of an attempt that brought no picture."""
     return FAILURES[reason]
+
+
+def blurred(ratio: float, *, score: float, accept_from: float) -> str:
+    """Return the sentence of a picture whose face is too soft to be sure."""
+    return (
+        f"The face is blurred: it has {ratio:.0%} of the anchor's fine detail. Score {_two(score)}, accept from "
+        f"{_two(accept_from)}. Next: a sharp picture."
+    )
+
+
+def worst_part(geometric: GeometricScore | None) -> FacePart | None:
+    """Return the part whose ratio is off most; ``None`` if none is off by more than the threshold in force."""
+    if geometric is None or geometric.passed:
+        return None
+    worst = max(geometric.ratios, key=lambda ratio: ratio.relative_error)
+    return _PART_OF_RATIO.get(worst.name) if worst.relative_error > geometric.threshold else None
 
 
 def what_differs(geometric: GeometricScore | None) -> str:

@@ -139,6 +139,7 @@ def build_record(
         scores=_scores(candidate),
         decision=closed.verdict.decision,
         reason=closed.verdict.reason,
+        part=closed.verdict.part,
         sentence=closed.verdict.sentence,
         evaluator=facts.evaluator,
         measurement=candidate,

@@ -19,7 +19,15 @@ from typing import Protocol
 
 from personalab_core.generation.seeds import derived_seed
 from personalab_core.prompts import BuiltPrompt
-from personalab_core.schemas import AssetOutcome, CandidateResult, Decision, PolicyVerdict, PromptPatch, Reason
+from personalab_core.schemas import (
+    AssetOutcome,
+    CandidateResult,
+    Decision,
+    FacePart,
+    PolicyVerdict,
+    PromptPatch,
+    Reason,
+)
 
 
 class LoopStateError(RuntimeError):
@@ -63,6 +71,10 @@ class PatchSource(Protocol):
 
     def patch_for(self, reason: Reason, level: int, /) -> PromptPatch | None:
         """Return the patch, ``None`` if there is none for this reason."""
+        ...
+
+    def part_patch(self, part: FacePart, level: int, /) -> PromptPatch | None:
+        """Return the patch for one part of the face, ``None`` if there is none."""
         ...
 
 
@@ -152,7 +164,8 @@ class AttemptLoop:
     :meth:`aborted` if a step failed or was cancelled. Each returns the next step.
 
     Patches accumulate: every reason met so far keeps its patch, and a reason met for
-    the n-th time gets level n, so that curing one fault does not bring back another.
+    the n-th time gets level n, so that curing one fault does not bring back another. A part of
+    the face that was named as off has a patch of its own, counted in the same way.
 
     Args:
         policy: Decides, and says how many attempts there are.
@@ -180,6 +193,7 @@ class AttemptLoop:
         self._name = name
         self._others_expected = others_expected
         self._met: Counter[Reason] = Counter()
+        self._parts: Counter[FacePart] = Counter()
         self._stop = False
         self._step: Step = self._generate(1)
 
@@ -215,7 +229,8 @@ class AttemptLoop:
         """
         if not isinstance(self._step, Generate):
             raise _unexpected("replayed", self._step)
-        self._met[verdict.reason] += outcome is None
+        if outcome is None:
+            self._meet(verdict)
         self._step = Record(self._step, verdict, outcome)
         return self.recorded()
 
@@ -277,15 +292,21 @@ class AttemptLoop:
         return self._policy.decide(candidate, name=self._name, others_expected=self._others_expected)
 
     def _generate(self, attempt: int) -> Generate:
-        found = (self._patches.patch_for(reason, times) for reason, times in self._met.items())
+        found = [self._patches.patch_for(reason, times) for reason, times in self._met.items()]
+        found += [self._patches.part_patch(part, times) for part, times in self._parts.items()]
         patches = tuple(patch for patch in found if patch is not None)
         return Generate(attempt, derived_seed(self._seed, attempt), self._prompt_of(patches), patches)
 
     def _close(self, request: Generate, verdict: PolicyVerdict, candidate: CandidateResult | None = None) -> None:
         outcome = self._outcome(request.attempt, verdict.decision)
         if outcome is None:
-            self._met[verdict.reason] += 1
+            self._meet(verdict)
         self._step = Record(request, verdict, outcome, candidate)
+
+    def _meet(self, verdict: PolicyVerdict) -> None:
+        self._met[verdict.reason] += 1
+        if verdict.part is not None:
+            self._parts[verdict.part] += 1
 
     def _outcome(self, attempt: int, decision: Decision) -> AssetOutcome | None:
         if decision is not Decision.RETRY:

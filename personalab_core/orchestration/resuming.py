@@ -71,7 +71,9 @@ def replay(loop: AttemptLoop, past: Sequence[AttemptRecord], asset: Asset) -> tu
             break
         if record.error is not None or not asks_the_same(record, step, asset):
             continue
-        verdict = PolicyVerdict(decision=record.decision, reason=record.reason, sentence=record.sentence)
+        verdict = PolicyVerdict(
+            decision=record.decision, reason=record.reason, sentence=record.sentence, part=record.part
+        )
         loop.replayed(verdict, None if record.outcome in _OPEN else record.outcome)
         taken.append(record)
     return tuple(taken)

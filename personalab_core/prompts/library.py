@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 
@@ -18,10 +18,11 @@ from personalab_core.config.section import Section
 from personalab_core.config.yaml_files import read_yaml_mapping
 from personalab_core.errors import ConfigError
 from personalab_core.prompts.patches import PatchCatalogue
-from personalab_core.schemas import Framing, Reason
+from personalab_core.schemas import FacePart, Framing, Reason
 
 ANCHOR_TEMPLATES_FILE = "anchor_templates.yml"
 RETRY_PATCHES_FILE = "retry_patches.yml"
+_PARTS = "parts"
 SCENARIOS_FILE = "scenarios.yml"
 SYSTEM_PROMPTS_FILE = "system_prompts.yml"
 
@@ -134,13 +135,29 @@ def load_patch_catalogue(config: Config) -> PatchCatalogue:
         ConfigError: A prompt file is broken; the message names file and key.
     """
     file = _PromptFile(RETRY_PATCHES_FILE, config)
-    texts: dict[Reason, list[str]] = {}
-    for name in file.names("reason", known=[reason.value for reason in Reason if reason is not Reason.NONE]):
-        levels = file.values[name]
-        if not isinstance(levels, list) or not all(isinstance(text, str) and text.strip() for text in levels):
-            raise ConfigError(f"{file.source(name)}: '{name}': expected a list of texts, got {describe(levels)}.")
-        texts[Reason(name)] = levels
-    return PatchCatalogue(texts)
+    reasons = [reason.value for reason in Reason if reason is not Reason.NONE]
+    names = file.names("reason", known=[*reasons, _PARTS])
+    texts = {Reason(name): _patch_levels(file, file.values[name], name) for name in names if name != _PARTS}
+    return PatchCatalogue(texts, _part_patches(file))
+
+
+def _part_patches(file: _PromptFile) -> dict[FacePart, list[str]]:
+    parts = file.values.get(_PARTS) or {}
+    if not isinstance(parts, Mapping):
+        raise ConfigError(f"{file.source(_PARTS)}: '{_PARTS}': expected parts by name, got {describe(parts)}.")
+    known = get_args(FacePart)
+    for name in parts:
+        if name not in known:
+            raise ConfigError(f"{file.source(_PARTS, name)}: unknown part '{name}'. Known: {', '.join(known)}.")
+    return {part: _patch_levels(file, parts[part], _PARTS, part) for part in known if part in parts}
+
+
+def _patch_levels(file: _PromptFile, levels: Any, *keys: str) -> list[str]:
+    if not isinstance(levels, list) or not all(isinstance(text, str) and text.strip() for text in levels):
+        raise ConfigError(
+            f"{file.source(*keys)}: '{'.'.join(keys)}': expected a list of texts, got {describe(levels)}."
+        )
+    return levels
 
 
 @cache

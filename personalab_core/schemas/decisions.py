@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from personalab_core.schemas.contract import Contract
 
@@ -23,6 +24,8 @@ class Reason(StrEnum):
     NONE = "none"
     IDENTITY_LOW = "identity_low"
     GEOMETRY_OFF = "geometry_off"
+    BLURRED = "blurred"
+    """The face is much softer than the anchor's, and the score too low to accept."""
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
     FACE_TOO_SMALL = "face_too_small"
@@ -38,20 +41,33 @@ class Reason(StrEnum):
     """A person stopped the attempt."""
 
 
+FacePart = Literal["eyes", "nose", "mouth", "jaw", "chin"]
+"""Part of the face that a landmark ratio measures."""
+
+
 class PolicyVerdict(Contract):
-    """Decision, machine-readable reason, and the sentence a person reads."""
+    """Decision, machine-readable reason, and the sentence a person reads.
+
+    ``part`` is the part of the face whose proportions are off most, if the picture is tried again
+    and its proportions fail their threshold; it chooses a prompt patch of its own.
+    """
 
     decision: Decision
     reason: Reason
     sentence: str
+    part: FacePart | None = None
 
 
 class PromptPatch(Contract):
-    """Text added to the prompt of a retry. ``level`` starts at 1 and escalates."""
+    """Text added to the prompt of a retry. ``level`` starts at 1 and escalates.
+
+    ``part`` is set on the patch for one part of the face.
+    """
 
     reason: Reason
     level: int
     text: str
+    part: FacePart | None = None
 
 
 class AssetOutcome(StrEnum):

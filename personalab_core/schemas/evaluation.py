@@ -57,6 +57,8 @@ class FaceSummary(Contract):
     pitch_deg: float | None = None
     roll_deg: float | None = None
     landmarks: tuple[tuple[float, float], ...] = ()
+    sharpness_ratio: float | None = None
+    """Fine detail of the aligned face over that of the anchor's; ``None`` where a face is too small to tell."""
 
 
 class EmbeddingScore(Contract):

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from personalab_core.schemas.contract import Contract
-from personalab_core.schemas.decisions import AssetOutcome, Decision, PromptPatch, Reason
+from personalab_core.schemas.decisions import AssetOutcome, Decision, FacePart, PromptPatch, Reason
 from personalab_core.schemas.evaluation import CandidateResult, EvaluatorInfo, FaceSummary, FrameSize, MeasurementStatus
 from personalab_core.schemas.prompts import Framing
 from personalab_core.schemas.video import VideoAttempt
@@ -133,6 +133,8 @@ class AttemptRecord(Record):
     scores: Scores = Scores()
     decision: Decision
     reason: Reason
+    part: FacePart | None = None
+    """Part of the face whose proportions were off most, if that called for a patch of its own."""
     sentence: str
     evaluator: EvaluatorInfo | None = None
     measurement: CandidateResult | None = None

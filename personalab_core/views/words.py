@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from personalab_core.schemas import AssetOutcome, AttemptRecord, Decision, GeometricScore, MeasurementStatus, Reason
+from personalab_core.schemas import (
+    AssetOutcome,
+    AttemptRecord,
+    Decision,
+    GeometricScore,
+    MeasurementStatus,
+    OverrideRecord,
+    Reason,
+)
 from personalab_core.views import numbers
 
 MarkKind = Literal["accept", "retry", "reject", "unmeasured", "busy", "watch"]
@@ -35,6 +43,7 @@ REASONS: dict[Reason, str] = {
     Reason.NONE: "Same person",
     Reason.IDENTITY_LOW: "Not alike enough",
     Reason.GEOMETRY_OFF: "Proportions differ",
+    Reason.BLURRED: "Face blurred",
     Reason.NO_FACE: "No face found",
     Reason.SEVERAL_FACES: "Several faces",
     Reason.FACE_TOO_SMALL: "Face too small",
@@ -53,6 +62,7 @@ _NO_PICTURE = {Reason.BLOCKED, Reason.EMPTY_ANSWER, Reason.PROVIDER_ERROR}
 NEXT_STEPS: dict[Reason, str] = {
     Reason.IDENTITY_LOW: "closer to the anchor",
     Reason.GEOMETRY_OFF: "keep the proportions",
+    Reason.BLURRED: "a sharp picture",
     Reason.NO_FACE: "a clear face",
     Reason.SEVERAL_FACES: "one person only",
     Reason.FACE_TOO_SMALL: "closer to the camera",
@@ -107,6 +117,13 @@ def mark_of(
     if decision is Decision.UNMEASURED or status is MeasurementStatus.NOT_MEASURED:
         return Mark("unmeasured", "Not measured")
     return Mark("retry", "Retry") if scored else Mark("unmeasured", "Not measurable")
+
+
+def override_mark(override: OverrideRecord) -> Mark:
+    """Return the mark of an attempt on which a person decided otherwise."""
+    if override.decision is Decision.ACCEPT:
+        return Mark("accept", "Accepted by you" if override.by == "person" else f"Accepted by {override.by}")
+    return Mark("reject", "Rejected by you" if override.by == "person" else f"Rejected by {override.by}")
 
 
 def outcome_mark(outcome: AssetOutcome) -> Mark:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from personalab_core.errors import AnchorMissingError, InputError, UnreadableImageError
 from personalab_core.identity.arcface import cosine_similarity, embedding_score
 from personalab_core.identity.composite import CompositeScorer
-from personalab_core.identity.facts import FaceFacts, frame_size, size_fraction
+from personalab_core.identity.facts import FaceFacts, fine_detail, frame_size, size_fraction
 from personalab_core.identity.geometric import GeometricEvaluator
-from personalab_core.identity.matching import FaceMatcher
+from personalab_core.identity.matching import FaceMatcher, sharpness_ratio
 from personalab_core.schemas import MeasurementStatus
 from tests.core.identity.test_geometric import landmarks
 from tests.support.faces import FakeAnalyser, make_face, unit, write_grey
@@ -130,3 +132,19 @@ def test_facts_put_the_largest_face_first_but_report_a_measurable_one() -> None:
     assert facts.faces[0] is large_but_turned
     assert facts.status is MeasurementStatus.MEASURED
     assert facts.measurable == (small,)
+
+
+def test_sharpness_is_compared_where_both_faces_are_large_enough() -> None:
+    sharp, soft = (replace(make_face(), fine_detail=value) for value in (0.8, 0.1))
+    assert sharpness_ratio(sharp, soft) == pytest.approx(0.125)
+    assert sharpness_ratio(sharp, replace(make_face(box=(0, 0, 80, 80)), fine_detail=0.1)) is None
+    assert sharpness_ratio(sharp, make_face()) is None
+    assert sharpness_ratio(replace(make_face(), fine_detail=0.0), soft) is None
+
+
+def test_fine_detail_is_lost_by_blur_and_not_by_dimming() -> None:
+    face = np.random.default_rng(1).integers(60, 200, (112, 112, 3)).astype(np.uint8)
+    detail = fine_detail(face)
+    assert fine_detail(cv2.GaussianBlur(face, (0, 0), 1.5)) < 0.1 * detail
+    assert fine_detail((face * 0.5).astype(np.uint8)) == pytest.approx(detail, rel=0.05)
+    assert fine_detail(np.full((112, 112, 3), 90, np.uint8)) == 0.0

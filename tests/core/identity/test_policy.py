@@ -13,6 +13,7 @@ from personalab_core.schemas import (
     Decision,
     EmbeddingScore,
     EvaluatorInfo,
+    FaceSummary,
     GeometricScore,
     MeasurementStatus,
     RatioScore,
@@ -203,3 +204,37 @@ def test_thresholds_never_meet_results_of_another_metric() -> None:
         POLICY.decide(by_distance(0.3))
     info = EvaluatorInfo(name="dlib", version="1", pack="p", pack_hash="0", metric="euclidean_distance")
     assert IdentityPolicy.for_evaluator(info, {}).decide(by_distance(0.3)).decision is Decision.ACCEPT
+
+
+def soft(composite: float, ratio: float | None) -> CandidateResult:
+    face = FaceSummary(box=(0, 0, 200, 240), size_fraction=0.4, frame_size="head", sharpness_ratio=ratio)
+    return measured(composite).model_copy(update={"face": face})
+
+
+def test_a_soft_face_that_is_not_accepted_is_called_blurred() -> None:
+    verdict = POLICY.decide(soft(0.5, 0.02))
+    assert (verdict.decision, verdict.reason) == (Decision.RETRY, Reason.BLURRED)
+    assert verdict.sentence.startswith("The face is blurred: it has 2% of the anchor's fine detail. Score 0.50")
+
+
+@pytest.mark.parametrize(
+    ("composite", "ratio", "reason"),
+    [
+        (0.7, 0.02, Reason.NONE),
+        (0.2, 0.02, Reason.IDENTITY_LOW),
+        (0.5, 0.2, Reason.IDENTITY_LOW),
+        (0.5, None, Reason.IDENTITY_LOW),
+    ],
+    ids=["accepted anyway", "someone else", "sharp enough", "too small to tell"],
+)
+def test_softness_is_no_reason_where_something_else_decides(
+    composite: float, ratio: float | None, reason: Reason
+) -> None:
+    assert POLICY.decide(soft(composite, ratio)).reason is reason
+
+
+def test_the_part_that_is_off_most_is_named_for_its_patch() -> None:
+    off = {"jaw_width": 0.3, "nose_length": 0.1, "mouth_width": 0.01}
+    assert POLICY.decide(measured(0.5, ratios=off)).part == "jaw"
+    assert POLICY.decide(measured(0.5, ratios={"jaw_width": 0.02})).part is None
+    assert POLICY.decide(measured(0.9, ratios=off)).part is None  # accepted: nothing to mend

@@ -19,8 +19,16 @@ from personalab_core.orchestration.loop import (
     Record,
     Step,
 )
-from personalab_core.prompts import BuiltPrompt, PromptBuilder
-from personalab_core.schemas import AssetOutcome, Decision, ImagePrompt, MeasurementStatus, PromptPatch, Reason
+from personalab_core.prompts import BuiltPrompt, PatchCatalogue, PromptBuilder
+from personalab_core.schemas import (
+    AssetOutcome,
+    Decision,
+    ImagePrompt,
+    MeasurementStatus,
+    PolicyVerdict,
+    PromptPatch,
+    Reason,
+)
 from tests.support.loop_fakes import PATCHES, candidate
 
 PROMPT = ImagePrompt(subject_description="a woman of 23")
@@ -183,3 +191,27 @@ def test_an_answer_out_of_turn_is_a_mistake_of_the_driver() -> None:
         loop.generated(PictureMade("p.png"))
     with pytest.raises(LoopStateError, match="Measure"):
         loop.cancel()
+
+
+def test_a_named_part_gets_a_patch_of_its_own_that_escalates() -> None:
+    """Beside the patch of the reason; another part adds its own and keeps the first."""
+    catalogue = PatchCatalogue(
+        {Reason.IDENTITY_LOW: ["Keep the face."]}, {"nose": ["Nose.", "The nose!"], "jaw": ["Jaw."]}
+    )
+
+    def prompt_of(patches: tuple[PromptPatch, ...]) -> BuiltPrompt:
+        return PromptBuilder("A picture of ${SUBJECT}.\n${PATCHES}").build(PROMPT, patches=patches)
+
+    loop = AttemptLoop(policy=IdentityPolicy(max_attempts=4), patches=catalogue, prompt_of=prompt_of, seed=1)
+    texts = []
+    for part in ("nose", "nose", "jaw", None):
+        assert isinstance(loop.step, Generate)
+        texts.append([patch.text for patch in loop.step.patches])
+        verdict = PolicyVerdict(decision=Decision.RETRY, reason=Reason.IDENTITY_LOW, sentence="", part=part)
+        loop.replayed(verdict, None if len(texts) < 4 else AssetOutcome.EXHAUSTED)
+    assert texts == [
+        [],
+        ["Keep the face.", "Nose."],
+        ["Keep the face.", "The nose!"],
+        ["Keep the face.", "The nose!", "Jaw."],
+    ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from personalab_core.config import load_config
-from personalab_core.errors import InputError
+from personalab_core.errors import ConfigError, InputError
 from personalab_core.prompts import PatchCatalogue, PromptBuilder, load_patch_catalogue
-from personalab_core.schemas import ImagePrompt, Reason
+from personalab_core.schemas import FacePart, ImagePrompt, Reason
 
 
 @pytest.fixture
@@ -51,3 +53,28 @@ def test_each_patch_is_found_in_a_prompt_and_no_other(shipped: PatchCatalogue) -
             built = PromptBuilder().build(ImagePrompt(subject_description="a woman"), patches=[patch])
             assert shipped.found_in(built.text) == (patch,)
     assert shipped.found_in(PromptBuilder().build(ImagePrompt(subject_description="a woman")).text) == ()
+
+
+def test_every_part_of_the_face_has_escalating_patches_that_are_found_again(shipped: PatchCatalogue) -> None:
+    for part in get_args(FacePart):
+        first, second, again = (shipped.part_patch(part, level) for level in (1, 2, 3))
+        assert first is not None
+        assert second is not None
+        assert (first.part, first.reason, first.level, second.level) == (part, Reason.GEOMETRY_OFF, 1, 2)
+        assert again == second != first
+        assert shipped.found_in(f"A picture.\n{second.text}") == (second,)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("parts: {ears: [Keep the ears.]}", "unknown part 'ears'. Known: eyes, nose, mouth, jaw, chin"),
+        ("parts: {nose: Keep it.}", "'parts.nose': expected a list of texts"),
+        ("parts: [nose]", "expected parts by name"),
+    ],
+)
+def test_broken_parts_are_named(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "retry_patches.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        load_patch_catalogue(load_config(workspace=tmp_path, environ={}))
