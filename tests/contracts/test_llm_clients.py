@@ -25,6 +25,8 @@ from personalab_core.llm import (
     provider_of,
 )
 from personalab_core.llm.gemini import GeminiAdapter
+from personalab_core.llm.http_adapter import Endpoint, HttpImageAdapter
+from personalab_core.llm.http_recipe import Recipe
 from personalab_core.llm.simulated import SimulatedClient
 from personalab_core.llm.simulated_faults import FaultRates
 from tests.support.faces import portrait_png, shared_renderer
@@ -152,7 +154,25 @@ def runway() -> AbstractContextManager[Subject]:
     return vendor("runway", declining, offers=frozenset({"video"}), block_reason="SAFETY.INPUT.TEXT")
 
 
-IMPLEMENTATIONS = (simulated, fake, routing, gemini, openai, runware, replicate, runway)
+@contextmanager
+def plain_http() -> Iterator[Subject]:
+    recipe = {
+        "request": {"path": "/draw", "body": {"prompt": "${prompt}", "seed": "${seed}"}},
+        "request_with_references": {"path": "/draw", "body": {"prompt": "${prompt}", "face": "${reference}"}},
+        "answer": {"pictures": "picture", "blocked": "blocked"},
+        "headers": {"Authorization": "Bearer ${env.KEY}"},
+    }
+    replies = Reply({"picture": base64.b64encode(tiny_png()).decode()}), Reply({"blocked": "safety"}), LIMIT
+    with loopback_server() as one, loopback_server() as two, loopback_server() as three:
+        adapters = []
+        for server, reply in zip((one, two, three), replies, strict=True):
+            server.script(reply)
+            endpoint = Endpoint(Recipe.model_validate({**recipe, "base_url": server.url}), secret=lambda *_: KEY)
+            adapters.append(HttpImageAdapter(endpoint))
+        yield Subject(*adapters, offers=frozenset({"image"}), block_reason="safety")
+
+
+IMPLEMENTATIONS = (simulated, fake, routing, gemini, openai, runware, replicate, runway, plain_http)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda make: make.__name__)

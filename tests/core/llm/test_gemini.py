@@ -170,6 +170,72 @@ def test_an_answer_without_a_picture_is_an_outcome(
     assert (response.block_reason, response.finish_reason) == (block_reason, finish_reason)
 
 
+@pytest.mark.parametrize(
+    "reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"]
+)
+@pytest.mark.slow
+@pytest.mark.parametrize("ask", [draw, draw_async], ids=["sync", "async"])
+def test_a_prompt_blocked_for_any_reason_is_an_outcome(
+    server: LoopbackServer, adapter: GeminiAdapter, reason: str, ask: Any
+) -> None:
+    server.script(Reply({"promptFeedback": {"blockReason": reason}}))
+    assert (ask(adapter).block_reason, len(server.calls)) == (reason, 1)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+    ],
+)
+@pytest.mark.slow
+@pytest.mark.parametrize("ask", [draw, draw_async], ids=["sync", "async"])
+def test_a_picture_withheld_for_any_reason_is_an_outcome(
+    server: LoopbackServer, adapter: GeminiAdapter, reason: str, ask: Any
+) -> None:
+    server.script(Reply({"candidates": [{"finishReason": reason}]}))
+    assert (ask(adapter).block_reason, len(server.calls)) == (reason, 1)
+
+
+def test_several_references_go_in_one_after_the_other(server: LoopbackServer, adapter: GeminiAdapter) -> None:
+    server.script(answer(picture_part(ANSWERED)))
+    parts = [ImagePart(PICTURE), ImagePart(ANSWERED), PROMPT]
+    adapter.generate_image(parts=parts, aspect_ratio="16:9", model_name="gemini-image")
+    sent = server.calls[0].body["contents"][0]["parts"]
+    assert [base64.b64decode(part["inlineData"]["data"]) for part in sent[:2]] == [PICTURE, ANSWERED]
+
+
+@pytest.mark.parametrize(
+    ("model", "aspect_ratio", "n_references", "words"),
+    [
+        ("gemini-3-pro-image-preview", "1:8", 0, "does not make 1:8"),
+        ("gemini-image", "7:5", 0, "does not make 7:5"),
+        ("gemini-2.5-flash-image", "1:1", 4, "at most 3 reference pictures, got 4"),
+    ],
+)
+def test_what_cannot_be_made_is_an_error_before_anything_is_sent(
+    server: LoopbackServer, adapter: GeminiAdapter, model: str, aspect_ratio: str, n_references: int, words: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=words):
+        adapter.generate_image(
+            parts=[PROMPT, *[ImagePart(PICTURE)] * n_references], aspect_ratio=aspect_ratio, model_name=model
+        )
+    assert server.calls == []
+
+
+def test_what_claims_to_be_a_picture_and_is_none_is_lost(server: LoopbackServer, adapter: GeminiAdapter) -> None:
+    server.script(answer(picture_part(b"no picture at all")))
+    with pytest.raises(OutputLostError):
+        draw(adapter)
+
+
 QUOTA = {
     "@type": "type.googleapis.com/google.rpc.QuotaFailure",
     "violations": [{"quotaId": "GenerateRequestsPerDayPerProject"}],

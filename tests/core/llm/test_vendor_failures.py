@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -44,14 +44,20 @@ def no_detours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-@pytest.fixture(params=sorted(MODULES))
+def rigs(names: Iterable[str]) -> list[Any]:
+    """Google's further routes share adapter and table with the first, and their client is dear to make."""
+    slow = set(GOOGLE) - {"gemini"}
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in sorted(names)]
+
+
+@pytest.fixture(params=rigs(MODULES))
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     pytest.importorskip(MODULES[request.param])
     with rig_of(request.param) as made:
         yield made
 
 
-@pytest.fixture(params=POLLED)
+@pytest.fixture(params=rigs(POLLED))
 def polled(request: pytest.FixtureRequest) -> Iterator[Rig]:
     pytest.importorskip(MODULES[request.param])
     with rig_of(request.param) as made:
