@@ -7,6 +7,7 @@ of them drive the same attempt loop; and no provider gets more calls than it all
 from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
 from personalab_core.runtime.eval_pool import EvaluationPool, InProcessPool
 from personalab_core.runtime.job import JobResult, JobSpec, compute_config_hash
+from personalab_core.runtime.ray_runner import RayRunner
 from personalab_core.runtime.retry_policy import RetryPolicy
 from personalab_core.runtime.runner import AsyncRunner, JobDone, Runner, SyncRunner
 
@@ -19,6 +20,7 @@ __all__ = [
     "JobSpec",
     "ProviderSemaphore",
     "RateLimiter",
+    "RayRunner",
     "RetryPolicy",
     "Runner",
     "SyncRunner",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from personalab_core.errors import ConfigError, InputError, PersonalabError
 from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetry, VideoGenerator
@@ -37,6 +38,8 @@ from personalab_core.runtime.job import JobResult, JobSpec
 from personalab_core.runtime.lanes import GeneratesAsync, Lane, Limits
 from personalab_core.runtime.measuring import MeasuringPool
 from personalab_core.schemas import GenerationContext
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -183,6 +186,7 @@ class AsyncRunner:
         if max_concurrent_jobs < 1:
             raise ConfigError(f"max_concurrent_jobs must be at least 1, got {max_concurrent_jobs}.")
         self._max_concurrent_jobs = max_concurrent_jobs
+        self._eval_pool = eval_pool  # only kept: the specification's sample shuts it down from here
         limits = Limits(provider_semaphore, rate_limiter)
 
         def lane(
@@ -236,20 +240,18 @@ class AsyncRunner:
         Raises:
             InputError: Two jobs have one id.
         """
-        return asyncio.run(self._run_in_own_loop(jobs, should_stop, on_done))
+        n_threads = 2 * self._max_concurrent_jobs + 4
+        return asyncio.run(with_threads(n_threads, self.run_async(jobs, should_stop=should_stop, on_done=on_done)))
 
     async def run_async(
         self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None, on_done: OnDone | None = None
     ) -> list[JobResult]:
         """Do the same inside an event loop that is already running."""
-        results: dict[int, JobResult] = {}
-        async for done in self.stream(jobs, should_stop=should_stop):
-            results[done.index] = done.result
-            if on_done is not None:
-                on_done(done)
-        return [results[index] for index in range(len(jobs))]
+        return await in_order(self.stream(jobs, should_stop=should_stop), on_done)
 
-    async def stream(self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None) -> AsyncIterator[JobDone]:
+    async def stream(
+        self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None
+    ) -> AsyncGenerator[JobDone, None]:
         """Yield every job as it ends. Leaving the loop early cancels the others and waits for their records.
 
         Raises:
@@ -274,15 +276,6 @@ class AsyncRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run_in_own_loop(
-        self, jobs: Sequence[JobSpec], should_stop: ShouldStop | None, on_done: OnDone | None
-    ) -> list[JobResult]:
-        # Some adapters wait for their vendor in a thread, and files are written in one: asyncio's own
-        # ceiling (cores + 4) would hold calls back that the provider's limits allow.
-        threads = ThreadPoolExecutor(2 * self._max_concurrent_jobs + 4, thread_name_prefix="runner")
-        asyncio.get_running_loop().set_default_executor(threads)
-        return await self.run_async(jobs, should_stop=should_stop, on_done=on_done)
-
     async def _run_job(self, job: JobSpec, stop: ShouldStop) -> JobResult:
         try:
             return JobResult.of(job, await self._make(job, stop))
@@ -300,6 +293,27 @@ class AsyncRunner:
         if self._videos is None:
             raise _no_videos()
         return await self._videos.make_video(job.to_request(), stop)
+
+
+async def in_order(stream: AsyncGenerator[JobDone, None], on_done: OnDone | None) -> list[JobResult]:
+    """Return the results of a stream by the places of their jobs, telling ``on_done`` as they come."""
+    results: dict[int, JobResult] = {}
+    async with contextlib.aclosing(stream):
+        async for done in stream:
+            results[done.index] = done.result
+            if on_done is not None:
+                on_done(done)
+    return [results[index] for index in sorted(results)]
+
+
+async def with_threads(n_threads: int, work: Awaitable[T]) -> T:
+    """Return what ``work`` gives, in an event loop of its own that may use that many threads.
+
+    Some adapters wait for their vendor in a thread, and files are written in one: asyncio's own
+    ceiling (cores + 4) would hold calls back that the provider's limits allow.
+    """
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(n_threads, thread_name_prefix="runner"))
+    return await work
 
 
 def check_job_ids(jobs: Sequence[JobSpec]) -> None:

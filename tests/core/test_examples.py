@@ -91,3 +91,16 @@ def test_the_video_sample_ends_with_both_axes_measured(
     stored = [record.video for record in filmed if record.video is not None]
     assert all((workspace / "generated_content" / video.video_path).is_file() for video in stored)
     assert all(video.identity is not None and video.quality is not None for video in stored)
+
+
+@pytest.mark.slow
+def test_the_batch_example_makes_pictures_at_the_same_time_and_none_twice(tmp_path: Path) -> None:
+    first = run("examples/batch.py", str(tmp_path / "ws"), "--jobs", "4", cwd=tmp_path)
+    assert first.returncode in (0, 1), first.stderr
+    assert "4/4" in first.stdout
+    log = GenerationMetricsLogger(output_dir=load_config(workspace=tmp_path / "ws", environ={}).paths["output"])
+    records = log.read_log("daniperez")
+    assert {record.asset_id for record in records if record.final} == {f"batch-{number:03d}" for number in range(4)}
+    again = run("examples/batch.py", str(tmp_path / "ws"), "--jobs", "4", cwd=tmp_path)
+    assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
+    assert log.read_log("daniperez") == records

@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from personalab_core.errors import ConfigError, InputError, ProviderServerError
-from personalab_core.identity import IdentityPolicy
-from personalab_core.llm import LLMImageResponse
-from personalab_core.runtime import (
-    AsyncRunner,
-    JobDone,
-    JobResult,
-    JobSpec,
-    ProviderSemaphore,
-    RateLimiter,
-    RetryPolicy,
-    SyncRunner,
-    compute_config_hash,
-)
-from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt, Reason
-from tests.support.fakes import FakeLLMClient, tiny_png
-from tests.support.loop_fakes import FAKE_INFO, PATCHES, PERSONA, LoopBench, TickingClock, candidate, counted_chance
-
-PROMPT = ImagePrompt(subject_description="a woman of 23")
-
-
-class SeededClient(FakeLLMClient):
-    """Draws a picture whose brightness follows from the seed; blocks or fails for some seeds."""
-
-    def generate_image(self, **request: Any) -> LLMImageResponse:
-        seed = self.seed or 0
-        if seed % 7 == 0:
-            return LLMImageResponse(block_reason="SAFETY")
-        if seed % 11 == 0:
-            raise ProviderServerError("busy", provider="fake")
-        return LLMImageResponse(images=(tiny_png(seed % 251),))
-
-
-class PictureEvaluator:
-    """Scores a picture by its bytes, so that the order of measurements does not matter."""
-
-    info = FAKE_INFO
-
-    def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
-        path = Path(candidate_paths[0])
-        score = 0.3 + (zlib.crc32(path.read_bytes()) % 100) / 250
-        return EvaluationResult(
-            anchor_path=str(anchor_path), evaluator=self.info, candidates=(candidate(score, path=str(path)),)
-        )
-
-    async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
-        await asyncio.sleep(0)
-        return self.evaluate(anchor_path, candidate_paths)
+from personalab_core.errors import ConfigError, InputError
+from personalab_core.runtime import JobDone, SyncRunner, compute_config_hash
+from personalab_core.schemas import AssetOutcome, EvaluationResult, Reason
+from tests.support.batch import PROMPT, PictureEvaluator, SeededClient, async_runner, essence, jobs
+from tests.support.fakes import FakeLLMClient
+from tests.support.loop_fakes import PERSONA, LoopBench
 
 
 @pytest.fixture
@@ -65,55 +20,6 @@ def bench(tmp_path: Path) -> LoopBench:
     bench = LoopBench(tmp_path, client=SeededClient(), evaluator=PictureEvaluator())
     bench.write_anchor()
     return bench
-
-
-def jobs(n: int, **changes: Any) -> list[JobSpec]:
-    return [
-        JobSpec(
-            **{
-                "job_id": f"batch-001-{i}",
-                "seed": 42 + i,
-                "config_hash": compute_config_hash(PROMPT),
-                "persona": PERSONA,
-                "scenario_template": {},
-                "prompt": PROMPT,
-                "asset_type": "image",
-                **changes,
-            }
-        )
-        for i in range(n)
-    ]
-
-
-def async_runner(bench: LoopBench, **changes: Any) -> AsyncRunner:
-    async def no_wait(_: float) -> None:
-        return None
-
-    settings = {
-        "client": bench.client,
-        "image_generator": bench.generator(),
-        "policy": IdentityPolicy(),
-        "retry_policy": RetryPolicy(1, sleeper=lambda _: None, async_sleeper=no_wait),
-        "eval_pool": bench.evaluator,
-        "provider_semaphore": ProviderSemaphore({"fake": 2}),
-        "rate_limiter": RateLimiter({"fake": 1e6}),
-        "drift_tracker": bench.log,
-        "metrics_logger": bench.log,
-        "output_dir": bench.output_dir,
-        "references_root": bench.references_root,
-        "registry": bench.log,
-        "patches": PATCHES,
-        "clock": TickingClock(),
-        "chance": counted_chance(),
-    }
-    return AsyncRunner(**{**settings, **changes})
-
-
-def essence(result: JobResult) -> tuple[object, ...]:
-    attempts = [
-        (a.decision, a.reason, a.prompt_hash, a.context.seed, a.scores, a.image_sha256) for a in result.attempts
-    ]
-    return (result.job_id, result.outcome, result.final_score, result.final_attempt, attempts)
 
 
 def test_sync_and_async_runs_decide_the_same(bench: LoopBench) -> None:

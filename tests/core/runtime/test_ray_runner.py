@@ -1,0 +1,178 @@
+"""Jobs on a real cluster of two nodes on this machine, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personalab_core.config import Config
+from personalab_core.errors import MissingDependencyError
+from personalab_core.generation import ImageGenerator, RetryPolicy
+from personalab_core.identity import IdentityPolicy
+from personalab_core.observability import GenerationMetricsLogger
+from personalab_core.orchestration import GenerationOrchestrator
+from personalab_core.prompts import load_patch_catalogue
+from personalab_core.runtime import JobDone, RayRunner, SyncRunner
+from personalab_core.schemas import AssetOutcome
+from tests.support.batch import (
+    CountingClient,
+    LongOperationClient,
+    PictureEvaluator,
+    SeededClient,
+    essence,
+    jobs,
+    submissions,
+    workspace,
+)
+from tests.support.loop_fakes import PERSONA
+
+SETTINGS = """
+runtime:
+  max_concurrent_jobs: 6
+  provider_limits: {simulated: 6, fake: 6}
+  rate_limits: {simulated: 1000, fake: 1000}
+  retry: {max_retries: 1, backoff_base: 0, backoff_max: 0}
+"""
+LOOPBACK = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every address is 127.0.0.1
+    "RAY_raylet_start_wait_time_s": "120",  # on a busy machine
+}
+NODE = {"object_store_memory": 80 * 2**20, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+FAST_DETECTION = {
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 3,
+    "health_check_initial_delay_ms": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    os.environ.update(LOOPBACK)
+    pytest.importorskip("ray")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "_system_config": FAST_DETECTION, **NODE})
+    ray.init(address=cluster.address, namespace="personalab", log_to_driver=False, logging_level="ERROR")
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def second_node(cluster: Any) -> Any:
+    """A node that a test may kill; the other one has room for everything."""
+    return cluster.add_node(num_cpus=2, **NODE)
+
+
+class KillsInTheMiddle:
+    """Takes a node away, without notice, once so many jobs have ended."""
+
+    def __init__(self, cluster: Any, node: Any, after: int) -> None:
+        self.cluster, self.node, self.after = cluster, node, after
+        self.told: list[JobDone] = []
+
+    def __call__(self, done: JobDone) -> None:
+        self.told.append(done)
+        if len(self.told) == self.after:
+            self.cluster.remove_node(self.node, allow_graceful=False)
+
+
+def sync_twin(config: Config, client: Any, evaluator: Any) -> SyncRunner:
+    return SyncRunner(
+        GenerationOrchestrator(
+            image_generator=ImageGenerator(
+                client=client,
+                model_name=config.model_name("image"),
+                aspect_ratio="4:5",
+                references_root=config.paths.references,
+                transport_retry=RetryPolicy(1, 0, backoff_max=0),
+            ),
+            evaluator=evaluator,
+            policy=IdentityPolicy.for_evaluator(evaluator.info, config.evaluation),
+            metrics_logger=GenerationMetricsLogger(config.paths.output),
+            drift_tracker=None,
+            output_dir=config.paths.output,
+            references_root=config.paths.references,
+            patches=load_patch_catalogue(config),
+        )
+    )
+
+
+@pytest.mark.slow
+def test_the_cluster_decides_as_this_process_does(cluster: Any, tmp_path: Path) -> None:
+    todo = jobs(10)
+    here = sync_twin(workspace(tmp_path / "here", SETTINGS), SeededClient(), PictureEvaluator()).run(todo)
+    config = workspace(tmp_path / "there", SETTINGS)
+    with RayRunner(config, make_client=SeededClient, make_evaluator=PictureEvaluator, n_evaluators=2) as runner:
+        there = runner.run(todo)
+    assert [essence(result) for result in there] == [essence(result) for result in here]
+    assert len({result.outcome for result in here}) > 1
+    log = GenerationMetricsLogger(config.paths.output)
+    assert log.journal(PERSONA).verify().ok
+    assert len(log.read_log(PERSONA)) == sum(len(result.attempts) for result in there)
+
+
+@pytest.mark.slow
+def test_a_lost_node_costs_only_the_calls_in_flight_and_nothing_twice(
+    cluster: Any, second_node: Any, tmp_path: Path
+) -> None:
+    config, log = workspace(tmp_path / "ws", SETTINGS), tmp_path / "submissions"
+    make_client = Maker(CountingClient, log, 0.7)
+    todo = jobs(18)
+    with RayRunner(config, make_client=make_client, make_evaluator=AlwaysAccepts, n_evaluators=2) as runner:
+        kills = KillsInTheMiddle(cluster, second_node, after=4)
+        results = runner.run(todo, on_done=kills)
+        rerun = runner.run(todo)
+    assert [result.job_id for result in results] == [job.job_id for job in todo]
+    lost = [result for result in results if not result.accepted]
+    assert 1 <= len(lost) <= 6, "the calls in flight on one node of two"
+    assert {result.outcome for result in lost} == {AssetOutcome.FAILED}
+    assert all("may have been carried out" in (result.attempts[-1].error or "") for result in lost)
+    # A rerun of the very same jobs pays for nothing again: done is done, and doubtful is not repeated.
+    assert set(submissions(log).values()) == {1}
+    assert [result.accepted for result in rerun] == [result.accepted for result in results]
+
+
+@pytest.mark.slow
+def test_a_long_operation_is_collected_by_another_worker(cluster: Any, second_node: Any, tmp_path: Path) -> None:
+    config, log = workspace(tmp_path / "ws", SETTINGS), tmp_path / "submissions"
+    make_client = Maker(LongOperationClient, log, 0.7)
+    with RayRunner(config, make_client=make_client, make_evaluator=AlwaysAccepts, n_evaluators=2) as runner:
+        results = runner.run(jobs(12), on_done=KillsInTheMiddle(cluster, second_node, after=3))
+    assert all(result.accepted for result in results)
+    assert set(submissions(log).values()) == {1}
+
+
+class Maker:
+    """Makes clients on the workers."""
+
+    def __init__(self, kind: type[CountingClient], log: Path, latency_s: float) -> None:
+        self.kind, self.log, self.latency_s = kind, log, latency_s
+        log.touch()
+
+    def __call__(self) -> Any:
+        return self.kind(self.log, self.latency_s)
+
+
+class AlwaysAccepts(PictureEvaluator):
+    """Every picture shows the persona."""
+
+    def evaluate(self, anchor_path: Any, candidate_paths: Any) -> Any:
+        result = super().evaluate(anchor_path, candidate_paths)
+        sure = result.candidates[0].model_copy(update={"composite_score": 0.9})
+        return result.model_copy(update={"candidates": (sure,)})
+
+
+def test_without_ray_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependencyError, match="pip install ray"):
+        RayRunner(workspace(tmp_path))
