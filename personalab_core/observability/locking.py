@@ -32,7 +32,8 @@ def exclusive(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None
     lock_path = path.with_name(f"{path.name}.lock")
     with contextlib.ExitStack() as held:
         with workspace_errors("write", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not lock_path.exists():  # asking is several times quicker than making a folder that is there
+                path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 held.enter_context(_system_lock(lock_path, timeout_s))
             except TimeoutError:

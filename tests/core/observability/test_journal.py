@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from personalab_core.errors import RecordError, WorkspaceError
 from personalab_core.observability import Journal
+from personalab_core.observability.line_files import torn_pieces
+from personalab_core.observability.line_reader import LineReader
 from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import AttemptRecord
 from tests.support.disks import nearly_full_disk
@@ -91,6 +93,30 @@ def test_two_processes_keep_every_number_once_and_in_order(tmp_path: Path) -> No
     for name in ("one", "two"):
         assert [r.attempt_id for r in records if r.attempt_id.startswith(name)] == [f"{name}-{i}" for i in range(60)]
     assert journal.verify().ok
+
+
+@pytest.mark.slow
+def test_eight_processes_keep_every_number_once_and_in_order(tmp_path: Path) -> None:
+    path, n_each = tmp_path / "m.jsonl", 2_000
+    spawn = multiprocessing.get_context("spawn")
+    names = [f"writer{i}" for i in range(8)]
+    writers = [spawn.Process(target=append_attempts, args=(path, name, n_each)) for name in names]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 8
+    assert torn_pieces(path) == []
+    journal = Journal(path, AttemptRecord)
+    assert (journal.verify().ok, journal.verify().n) == (True, 8 * n_each)
+    found: dict[str, list[int]] = {name: [] for name in names}
+    for number, line in enumerate(LineReader(path).new_lines(), start=1):
+        fields = line.fields()
+        assert fields is not None
+        assert fields["sequence_number"] == number
+        name, _, index = fields["attempt_id"].partition("-")
+        found[name].append(int(index))
+    assert found == {name: list(range(n_each)) for name in names}
 
 
 def test_threads_share_one_journal(journal: Journal[AttemptRecord]) -> None:
