@@ -21,6 +21,7 @@ page = st.navigation(
         st.Page("generate.py", title="Generate"),
         st.Page("attempts.py", title="Attempts"),
         st.Page("drift.py", title="Drift"),
+        st.Page("video.py", title="Video"),
         st.Page("evaluate.py", title="Evaluate"),
         st.Page("system.py", title="System"),
     ],

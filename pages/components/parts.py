@@ -24,7 +24,9 @@ _BROWSER = Path(__file__).resolve().parent / "browser"
 STYLESHEET = _BROWSER / "personalab.css"
 
 
-def _component(name: str) -> Callable[..., Any]:
+def component(name: str) -> Callable[..., Any]:
+    """Return the browser component whose script and sheet have this name."""
+
     def text(file: str) -> str:
         return (_BROWSER / file).read_text(encoding="utf-8")
 
@@ -37,7 +39,7 @@ def _component(name: str) -> Callable[..., Any]:
 
 
 _FLEET, _GALLERY, _COMPARE, _LANES, _ROSTER, _SEGMENTS, _SHEET = map(
-    _component, ("fleet", "gallery", "compare", "lanes", "roster", "segments", "sheet")
+    component, ("fleet", "gallery", "compare", "lanes", "roster", "segments", "sheet")
 )
 
 
@@ -58,29 +60,30 @@ def _seeded(key: str, field: str) -> Any:
     return (st.session_state.get(key) or {}).get(field)
 
 
-def _known(value: Any, ids: Iterable[str]) -> str | None:
+def known(value: Any, ids: Iterable[str]) -> str | None:
+    """Return an id that came back from the browser if it is one of those sent, else ``None``."""
     return value if isinstance(value, str) and value in set(ids) else None
 
 
 def fleet(cards: Sequence[FleetCard], *, key: str, wide: bool = False) -> str | None:
     """Show persona cards and return the id of the one just opened, if any."""
     result = _FLEET(key=key, data={"items": [asdict(c) for c in cards], "wide": wide}, on_open_change=_ignored)
-    return _known(result.open, (c.id for c in cards))
+    return known(result.open, (c.id for c in cards))
 
 
 def roster(cards: Sequence[PersonaCard], *, key: str) -> str | None:
     """Show personas with their look in words and return the id of the one just opened, if any."""
     result = _ROSTER(key=key, data={"items": [asdict(c) for c in cards]}, on_open_change=_ignored)
-    return _known(result.open, (c.id for c in cards))
+    return known(result.open, (c.id for c in cards))
 
 
 def gallery(candidates: Sequence[Candidate], *, key: str, label: str, default: str) -> str:
     """Show pictures as a radio group and return the id of the chosen one."""
     ids = [c.id for c in candidates]
-    selected = _known(_seeded(key, "selected"), ids) or default
+    selected = known(_seeded(key, "selected"), ids) or default
     data = {"items": [asdict(c) for c in candidates], "label": label, "selected": selected}
     result = _GALLERY(key=key, data=data, on_selected_change=_ignored)
-    return _known(result.selected, ids) or selected
+    return known(result.selected, ids) or selected
 
 
 def compare(sides: Sequence[CompareSide], *, key: str, faces_first: bool = False) -> None:
@@ -98,13 +101,13 @@ def lanes(items: Sequence[Lane], *, key: str, bare: bool = False) -> str | None:
     """Show assets as lanes of attempts and return the id of the attempt just opened, if any."""
     data = {"items": [asdict(lane) for lane in items], "bare": bare}
     result = _LANES(key=key, data=data, on_open_change=_ignored)
-    return _known(result.open, (step.id for lane in items for step in lane.steps))
+    return known(result.open, (step.id for lane in items for step in lane.steps))
 
 
 def sheet(cards: Sequence[AttemptCard], *, key: str) -> str | None:
     """Show attempts as a contact sheet and return the id of the one just opened, if any."""
     result = _SHEET(key=key, data={"items": [asdict(card) for card in cards]}, on_open_change=_ignored)
-    return _known(result.open, (card.id for card in cards))
+    return known(result.open, (card.id for card in cards))
 
 
 def segments(options: Sequence[Option], *, key: str, label: str, multi: bool = False) -> list[str]:

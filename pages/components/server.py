@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pages.components import access, loaders
 from personalab_core.errors import PersonalabError
+from personalab_core.views.frames import VIDEO_TYPES, FrameShelf, find_video
 from personalab_core.views.pictures import MEDIA_TYPES, find_picture
 
 _FONTS = Path(__file__).resolve().parent.parent / "static" / "fonts"
@@ -72,6 +73,40 @@ def _served(*, verify: bool) -> Callable[[Request], Response]:
     return handler
 
 
+_frames = FrameShelf()
+
+
+def _video(request: Request) -> Response:
+    """Return a video; a player may ask for any part of it."""
+    file = _found_video(request)
+    if file is None:
+        return Response(status_code=404)
+    return FileResponse(file, media_type=VIDEO_TYPES[file.suffix.lower()], headers=_FOR_EVER | _INERT)
+
+
+def _frame(request: Request) -> Response:
+    """Return one frame of a video as JPEG; ``more`` names the frames of which the page shows pictures, too."""
+    file = _found_video(request)
+    if file is None:
+        return Response(status_code=404)
+    more = [int(part) for part in request.query_params.get("more", "").split("-") if part.isdigit()]
+    jpeg = _frames.frame(file, request.path_params["index"], more)
+    if jpeg is None:
+        return Response(status_code=404)
+    return Response(jpeg, media_type="image/jpeg", headers=_FOR_EVER | _INERT)
+
+
+def _found_video(request: Request) -> Path | None:
+    try:
+        person = access.asking(request)
+        names = request.path_params
+        if person.role == "nobody":
+            return None
+        return find_video(loaders.of(person).rooms, names["room"], names["digest"], names["path"])
+    except PersonalabError:
+        return None
+
+
 def _font(request: Request) -> Response:
     """Return one of the shipped fonts; the name is compared, never joined to a path."""
     file = next((f for f in _FONTS.glob("*.woff2") if f.name == request.path_params["name"]), None)
@@ -83,6 +118,8 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/pictures/{room}/{digest}/{path:path}", _served(verify=True)),
         Route("/thumbnails/{room}/{digest}/{path:path}", _served(verify=False)),
+        Route("/videos/{room}/{digest}/{path:path}", _video),
+        Route("/frames/{room}/{digest}/{index:int}/{path:path}", _frame),
         Route("/assets/fonts/{name}", _font),
     ]
 

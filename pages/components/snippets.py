@@ -95,6 +95,17 @@ def facts(rows: Iterable[tuple[str, str]], *, mark: words.Mark | None = None) ->
     return f'<dl class="pl-facts">{first}{listed}</dl>'
 
 
+def explained(rows: Iterable[tuple[str, str | words.Mark, str]]) -> str:
+    """Return labels and values, some with a mark, each with what it means under it."""
+
+    def row(label: str, value: str | words.Mark, means: str) -> str:
+        shown = decision(value) if isinstance(value, words.Mark) else escape(value)
+        under = f'<dd class="pl-means">{escape(means)}</dd>' if means else ""
+        return f"<dt>{escape(label)}</dt><dd>{shown}</dd>{under}"
+
+    return f'<dl class="pl-facts pl-explained">{"".join(row(*each) for each in rows)}</dl>'
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | words.Mark]]) -> str:
     """Return a small table; a mark is written with its icon."""
 

@@ -73,7 +73,11 @@ def go(page: PageName, persona: str | None = None, **address: str) -> None:
 
 def page_of_run(kind: str) -> PageName:
     """Return the page that shows a kind of job."""
-    pages: dict[str, PageName] = {"generate_anchors": "anchors", "evaluate_pictures": "evaluate"}
+    pages: dict[str, PageName] = {
+        "generate_anchors": "anchors",
+        "evaluate_pictures": "evaluate",
+        "evaluate_video": "video",
+    }
     return pages.get(kind, "generate")
 
 

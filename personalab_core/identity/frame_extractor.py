@@ -7,7 +7,7 @@ frame costs about six times as much as decoding through.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -212,13 +212,25 @@ def picture_at(video_path: str | Path, index: int) -> Picture:
     Raises:
         InputError: The video cannot be decoded that far.
     """
-    path = Path(video_path)
+    for _, image in pictures_at(video_path, [index]):
+        return image
+    raise InputError(f"{Path(video_path).name} has no frame {index}.")
+
+
+def pictures_at(video_path: str | Path, indices: Collection[int]) -> Iterator[tuple[int, Picture]]:
+    """Yield the frames with these numbers in decoding order, as :func:`picture_at` does, in one pass.
+
+    Raises:
+        InputError: The file is no video, or no frame of it can be decoded.
+    """
+    path, wanted = Path(video_path), set(indices)
     with _open(path, path.name) as container:
         pass_over = _Pass(container)
         for number, (_, frame) in enumerate(pass_over.decoded(path.name)):
-            if number == index:
-                return pass_over.bgr(frame)
-    raise InputError(f"{path.name} has no frame {index}.")
+            if number in wanted:
+                yield number, pass_over.bgr(frame)
+            if number >= max(wanted, default=0):
+                return
 
 
 class _Pass:

@@ -15,6 +15,7 @@ from personalab_core.jobs.params import (
     GenerateAnchorsParams,
     GenerateImagesParams,
 )
+from personalab_core.jobs.planned import run_planned
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.videos import check_video
 from personalab_core.jobs.work import generate_anchors, generate_images, run_batch
@@ -36,7 +37,8 @@ def perform(job: Job, control: JobControl) -> Ending:
     if isinstance(params, GenerateImagesParams):
         return _ending(generate_images(studio, params, control))
     if isinstance(params, BatchParams):
-        return _ending(run_batch(studio, params, control))
+        work = run_planned if params.plan_items else run_batch
+        return _ending(work(studio, params, control))
     if isinstance(params, GenerateAnchorsParams):
         return Ending(generate_anchors(studio, params, control))
     if isinstance(params, EvaluatePicturesParams):

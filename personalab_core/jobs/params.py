@@ -131,10 +131,20 @@ class BatchItem(Contract):
 
 
 class BatchParams(JobParams):
-    """Make everything a plan asks for, in its order. Asset ``i`` of the whole plan is ``<job>-<i>``."""
+    """Make everything a plan asks for, in its order. Asset ``i`` of the whole plan is ``<job>-<i>``.
+
+    ``plan_items`` are the items of the persona's content plan that ``items`` make, if it is one.
+    """
 
     name: str = ""
     items: tuple[BatchItem, ...] = Field(min_length=1)
+    plan_items: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_asset_per_plan_item(self) -> Self:
+        if self.plan_items and (len(self.plan_items) != len(self.items) or any(item.n != 1 for item in self.items)):
+            raise ValueError("a content plan's batch makes one asset per item")
+        return self
 
     @property
     def persona_id(self) -> str | None:
@@ -246,7 +256,8 @@ class DemoHistoryParams(JobParams):
 
     Attributes:
         until: Moment at which its history ends.
-        assets_per_history: Assets of a persona that has a history.
+        assets_per_history: Assets of the steady persona.
+        assets_of_drifting: Assets of the one that changes; more, as a change needs a baseline before it.
         assets_of_new: Assets of the new persona.
         n_candidates: Frontal candidates per persona.
         picture_size_px: Longer side of its pictures.
@@ -255,6 +266,7 @@ class DemoHistoryParams(JobParams):
 
     until: AwareDatetime
     assets_per_history: int = Field(default=44, ge=1, le=400)
+    assets_of_drifting: int = Field(default=66, ge=1, le=400)
     assets_of_new: int = Field(default=4, ge=0, le=400)
     n_personas: int = Field(default=3, ge=1)
     n_candidates: int = Field(default=4, ge=1)
@@ -269,7 +281,8 @@ class DemoHistoryParams(JobParams):
     @property
     def n_items(self) -> int:
         """One item a step of each persona's anchors, one an asset."""
-        return self.n_personas * self.n_anchor_steps + 2 * self.assets_per_history + self.assets_of_new
+        n_assets = self.assets_per_history + self.assets_of_drifting + self.assets_of_new
+        return self.n_personas * self.n_anchor_steps + n_assets
 
     @property
     def n_anchor_steps(self) -> int:

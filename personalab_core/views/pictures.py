@@ -73,13 +73,20 @@ def find_picture(rooms: Mapping[str, Path], room: str, digest: str, path: str, *
         verify: Whether the file's own content must have that hash. A thumbnail carries the
             hash of the picture it was made from, so its content cannot be checked.
     """
+    return find_file(rooms, room, digest, path, types=MEDIA_TYPES, verify=verify)
+
+
+def find_file(
+    rooms: Mapping[str, Path], room: str, digest: str, path: str, *, types: Mapping[str, str], verify: bool
+) -> Path | None:
+    """Return the file of one of these types that an address names; see :func:`find_picture`."""
     root = rooms.get(room)
     parts = path.split("/")
     if root is None or not _HASH.fullmatch(digest) or not all(_PART.fullmatch(part) for part in parts):
         return None
     root = root.resolve()
     file = root.joinpath(*parts).resolve()
-    if not file.is_relative_to(root) or file.suffix.lower() not in MEDIA_TYPES or not file.is_file():
+    if not file.is_relative_to(root) or file.suffix.lower() not in types or not file.is_file():
         return None
     return file if not verify or _digest(file).startswith(digest) else None
 

@@ -13,7 +13,14 @@ from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios
-from personalab_core.schemas import AnchorRecord, Character, DriftEventRecord
+from personalab_core.schemas import (
+    AnchorRecord,
+    AttemptRecord,
+    Character,
+    Decision,
+    DriftEventRecord,
+    OverrideRecord,
+)
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.permissions import Person, ReadOnlyJobs, ReadOnlyPersonas, refuse
@@ -184,6 +191,25 @@ class Workspace:
         self.must_edit()
         watch = self.records.watch
         return (watch.accept if accept else watch.hold)(persona, reason=reason)
+
+    def override(self, attempt: AttemptRecord, decision: Decision | None, *, reason: str) -> OverrideRecord:
+        """Record this person's decision on an attempt beside the measured one and return it.
+
+        Args:
+            attempt: What was decided on.
+            decision: ``ACCEPT`` or ``REJECT_FINAL``; ``None`` takes an earlier override back.
+            reason: Why.
+
+        Raises:
+            NotAllowedError: The person may only look.
+            InputError: There is no reason, or no picture to accept.
+            WorkspaceError: It cannot be written; nothing was recorded.
+        """
+        from personalab_core.orchestration import OverrideWriter
+
+        self.must_edit()
+        writer = OverrideWriter(self.config.paths.output)
+        return writer.override(attempt, decision, reason=reason, by=self.person.name or "person")
 
     def histories(self) -> list[PersonaHistory]:
         """Return every readable persona with its records.
