@@ -53,7 +53,7 @@ def run(
     params = batch_of(read_plan(plan), chosen(context).reference(), personas, load_asset_scenarios(config))
     store = JobStore(config.paths.jobs)
     job_id = store.submit("batch", params)
-    _follow(config, store, job_id, background=background, as_json=as_json)
+    follow(config, store, job_id, background=background, as_json=as_json)
 
 
 @app.command("status")
@@ -96,10 +96,11 @@ def resume(
     job_id = job or _newest(store).id
     overrides = {"budget.per_run": budget} if budget is not None else {}
     resume_job(config, store, job_id, overrides=overrides, repeat_possibly_paid=repeat_possibly_paid)
-    _follow(config, store, job_id, background=background, as_json=as_json)
+    follow(config, store, job_id, background=background, as_json=as_json)
 
 
-def _follow(config: Config, store: JobStore, job_id: str, *, background: bool, as_json: bool) -> None:
+def follow(config: Config, store: JobStore, job_id: str, *, background: bool, as_json: bool) -> None:
+    """Wait for a batch, unless it is to run in the background, and say what came of it; ends the command."""
     if background:
         if as_json:
             print_json({"job_id": job_id})

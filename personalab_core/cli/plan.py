@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from personalab_core.cli.batch import BackgroundOption, follow
 from personalab_core.cli.context import (
     DONE,
     JsonOption,
@@ -122,6 +123,47 @@ def drop(
     Example: personalab plan drop daniperez item-2
     """
     _set_status(context, persona, items, "dropped", everything=all_)
+
+
+@app.command("run")
+def run(
+    context: typer.Context,
+    *,
+    persona: PersonaArgument,
+    items: ItemsArgument = None,
+    week: Annotated[str | None, typer.Option(help="Only what falls into this ISO week, such as 2026-W48.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal simulated pictures.")] = 0,
+    background: BackgroundOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the approved items, or those named, as one durable job; the plan says what became of them.
+
+    Exit code 1 if anything was not accepted. Ctrl-C only stops watching.
+    Example: personalab plan run daniperez --week 2026-W48
+    """
+    from personalab_core.jobs import JobStore
+    from personalab_core.jobs.planned import due_items, plan_batch
+
+    config = chosen(context).load()
+    require_persona(config, persona)
+    note_simulated(config)
+    plan = _store(config).load(persona)
+    due = due_items(plan, items=items or (), week=_week(week))
+    store = JobStore(config.paths.jobs)
+    job_id = store.submit("batch", plan_batch(config, chosen(context).reference(), plan, due, seed=seed))
+    follow(config, store, job_id, background=background, as_json=as_json)
+
+
+def _week(text: str | None) -> tuple[int, int] | None:
+    from personalab_core.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        day = datetime.strptime(f"{text}-1", "%G-W%V-%u")  # noqa: DTZ007 - a calendar week has no zone
+    except ValueError:
+        raise InputError(f"--week is an ISO week such as 2026-W48, got {text!r}.") from None
+    return day.isocalendar()[:2]
 
 
 def _set_status(

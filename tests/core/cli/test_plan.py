@@ -59,3 +59,26 @@ def test_mistakes_end_in_one_sentence(workspace: Path) -> None:
     run("new", "mara", "-n", "2", folder=workspace)
     assert "It has: item-1, item-2" in " ".join(run("approve", "mara", "item-9", folder=workspace, code=2).split())
     assert "or give --all" in run("approve", "mara", folder=workspace, code=2)
+
+
+def test_a_run_makes_the_approved_items_and_the_plan_says_what_became_of_them(workspace: Path) -> None:
+    """As a durable job, with a worker of its own."""
+    runner.invoke(app, ["-w", str(workspace), "anchors", "generate", "mara", "--candidates", "2"])
+    run("new", "mara", "-n", "3", "--start", "2026-12-04", "--per-week", "3", folder=workspace)
+    assert "Approve some" in run("run", "mara", folder=workspace, code=2)
+    run("approve", "mara", "item-1", "item-3", folder=workspace)
+    done = runner.invoke(app, ["-w", str(workspace), "plan", "run", "mara", "--week", "2026-W49", "--json"])
+    assert done.exit_code in {0, 1}, done.output
+    document = json.loads(done.stdout)
+    assert (document["state"], document["total"]) == ("done", 1)  # item-3 falls into the next week
+    first, _, third = json.loads(run("show", "mara", "--json", folder=workspace))["planned_content"]
+    assert first["assets"] == [f"{document['job_id']}-000"]
+    assert first["status"] == ("made" if document["accepted"] else "approved")
+    assert (third["assets"], third["status"]) == ([], "approved")
+
+
+def test_a_week_is_an_iso_week(workspace: Path) -> None:
+    run("new", "mara", "-n", "2", folder=workspace)
+    assert "such as 2026-W48, got '48'" in " ".join(
+        run("run", "mara", "--week", "48", folder=workspace, code=2).split()
+    )
