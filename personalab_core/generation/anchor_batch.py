@@ -14,10 +14,12 @@ from personalab_core.errors import InputError, ProviderTimeoutError, TransientLL
 from personalab_core.generation.references import load_anchor
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse, ReferencePicture
 from personalab_core.generation.seeds import derived_seed
+from personalab_core.generation.ticket import LedgerTicket
 from personalab_core.identity import IdentityEvaluator, IdentityPolicy
 from personalab_core.identity.anchors import ANCHORS_LOG, CANDIDATES_FOLDER, anchor_path
 from personalab_core.observability import Journal
-from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_person
+from personalab_core.observability.ledger import Call, SubmissionLedger
+from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_person, prompt_hash
 from personalab_core.schemas import (
     AnchorRecord,
     CandidateResult,
@@ -26,6 +28,7 @@ from personalab_core.schemas import (
     ImagePrompt,
     PolicyVerdict,
     Reason,
+    SubmissionAnswer,
     check_slug,
 )
 
@@ -128,6 +131,8 @@ class AnchorStudio:
     progress: AnchorProgress | None = None
     check: AnchorCheck | None = None
     ledger: _Ledger = field(default_factory=_Ledger, repr=False)
+    submissions: SubmissionLedger | None = None
+    first_number: int = 1
 
     def make(self, kinds: Sequence[AnchorKind] | None, *, frontal_candidates_k: int) -> AnchorBatch:
         """Return the pictures of these kinds, or of those that come next if ``None``."""
@@ -141,7 +146,7 @@ class AnchorStudio:
         shots = [kind for kind in wanted for _ in range(frontal_candidates_k if kind == "frontal" else 1)]
         pictures: list[AnchorPicture] = []
         for number, kind in enumerate(shots, start=1):
-            pictures.append(self._picture(kind, number))
+            pictures.append(self._picture(kind, self.first_number - 1 + number))
             if self.progress is not None:
                 self.progress(pictures[-1], number, len(shots))
         return AnchorBatch(self.persona, tuple(pictures))
@@ -158,8 +163,9 @@ class AnchorStudio:
         prompt = self._prompt(kind)
         picture = AnchorPicture(kind, None)
         for attempt in range(1, TRIES_PER_PICTURE + 1):
-            request = GenerationRequest(prompt, anchor, derived_seed(self.seed, kind, number, attempt))
-            picture = self._asked(kind, request)
+            seed = derived_seed(self.seed, kind, number, attempt)
+            ticket = self._ticket(f"{kind}-{number}-a{attempt}", prompt, anchor, seed)
+            picture = self._asked(kind, GenerationRequest(prompt, anchor, seed, ticket), ticket)
             if picture.reason in (Reason.NONE, Reason.PROVIDER_ERROR):
                 break
         return picture
@@ -169,7 +175,27 @@ class AnchorStudio:
         prompt = ImagePrompt(subject_description=describe_person(self.physical_description), framing=template.framing)
         return PromptBuilder(template).build(prompt).text
 
-    def _asked(self, kind: AnchorKind, request: GenerationRequest) -> AnchorPicture:
+    def _ticket(self, name: str, prompt: str, anchor: ReferencePicture | None, seed: int) -> LedgerTicket | None:
+        """Return the account of one picture's call; within one run of the ledger, the same call is the same."""
+        if self.submissions is None:
+            return None
+        context, run_id = self.generator.context, self.submissions.run_id
+        call = Call(
+            persona=self.persona,
+            asset_id=f"{run_id}-anchors",
+            attempt_id=f"{run_id}-{name}",
+            provider=context.provider,
+            model=context.model,
+            simulated=context.simulated,
+            seed=seed,
+            prompt_hash=prompt_hash(prompt),
+            anchor_sha256=anchor.sha256 if anchor else None,
+        )
+        return LedgerTicket(
+            self.submissions, call, output_dir=self.generator.references_root, stored=lambda _name: None
+        )
+
+    def _asked(self, kind: AnchorKind, request: GenerationRequest, ticket: LedgerTicket | None) -> AnchorPicture:
         call = self.generator.transport_retry.call(partial(self.generator.generate, request))
         unanswered = Cost(possibly_paid=True)
         self.ledger.fruitless += [unanswered] * call.n_unanswered
@@ -181,11 +207,18 @@ class AnchorStudio:
             return AnchorPicture(kind, None, reason=Reason.PROVIDER_ERROR, detail=str(call.error))
         if call.value is None or call.value.data is None:
             self.ledger.fruitless.append(call.value.cost if call.value else Cost())
+            if ticket is not None and call.value is not None:
+                ticket.answered(_answer(call.value, None))
             return _nothing_came(kind, call.value)
-        return self._stored(kind, request, call.value, call.value.data)
+        return self._stored(kind, request, call.value, call.value.data, ticket)
 
     def _stored(
-        self, kind: AnchorKind, request: GenerationRequest, response: GenerationResponse, data: bytes
+        self,
+        kind: AnchorKind,
+        request: GenerationRequest,
+        response: GenerationResponse,
+        data: bytes,
+        ticket: LedgerTicket | None,
     ) -> AnchorPicture:
         root, final = self.generator.references_root, anchor_path(self.generator.references_root, self.persona, kind)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -197,7 +230,11 @@ class AnchorStudio:
             picture = self.generator.store(data, folder=folder, name=name)
         except UnreadableImageError as error:
             self.ledger.fruitless.append(response.cost)
+            if ticket is not None:
+                ticket.answered(_answer(response, None))
             return AnchorPicture(kind, None, reason=Reason.UNREADABLE, detail=str(error))
+        if ticket is not None:
+            ticket.answered(_answer(response, picture.path.relative_to(root).as_posix()))
         candidate = self.check.of(kind, picture.path, request.anchor) if self.check else None
         verdict = self.check.verdict(candidate, self.persona) if self.check and candidate else _UNCHECKED
         record = AnchorRecord(
@@ -224,6 +261,19 @@ class AnchorStudio:
         log = Journal(final.parent / ANCHORS_LOG, AnchorRecord, fsync=True)
         wrong = verdict.reason if verdict.decision in (Decision.RETRY, Decision.REJECT_FINAL) else Reason.NONE
         return AnchorPicture(kind, picture.path, log.append(record), wrong, verdict.sentence)
+
+
+def _answer(response: GenerationResponse, path: str | None) -> SubmissionAnswer:
+    data = response.data
+    return SubmissionAnswer(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest() if data is not None else None,
+        block_reason=response.block_reason,
+        finish_reason=response.finish_reason,
+        request_id=response.request_id,
+        model_version=response.model_version,
+        cost=response.cost,
+    )
 
 
 def _nothing_came(kind: AnchorKind, response: GenerationResponse | None) -> AnchorPicture:

@@ -18,6 +18,7 @@ from personalab_core.generation.transport import TransportRetry
 from personalab_core.llm import ImagePart, LLMClient, LLMImageResponse, Part, Seedable, provider_of
 from personalab_core.llm.client import ResumableImages
 from personalab_core.observability import StoredPicture, store_picture
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.prompts import AnchorTemplate
 from personalab_core.schemas import GenerationContext
 
@@ -102,6 +103,8 @@ class ImageGenerator:
         seed: int = 0,
         progress: AnchorProgress | None = None,
         check: AnchorCheck | None = None,
+        ledger: SubmissionLedger | None = None,
+        first_number: int = 1,
     ) -> AnchorBatch:
         """Return the reference pictures that were made, and those that were not and why.
 
@@ -120,9 +123,13 @@ class ImageGenerator:
             seed: Where the pictures' seeds come from; a higher one gives other candidates.
             progress: Told after each picture.
             check: Measures the kinds other than frontal, so that one that shows somebody else is made again.
+            ledger: Keeps account of the calls, and of the budget. What a run of its name has sent is
+                not sent again: a job that goes on passes the ledger of that job.
+            first_number: Number of the first picture, from 1; seeds follow from seed and number.
 
         Raises:
             InputError: Malformed persona id, unknown kind, or fewer than 1 candidate.
+            BudgetReachedError: The next call can cost more than is left; it was not made.
             AnchorMissingError: A kind other than frontal was asked for before an anchor was selected.
             WorkspaceError: The disk is full or the folder cannot be written.
             LLMError: The call failed in a way that every further one will, too (such as a wrong key).
@@ -136,6 +143,8 @@ class ImageGenerator:
             clock=self._clock,
             progress=progress,
             check=check,
+            submissions=ledger,
+            first_number=first_number,
         )
         return studio.make(kinds, frontal_candidates_k=frontal_candidates_k)
 

@@ -47,9 +47,7 @@ def generate_anchors(studio: Studio, params: GenerateAnchorsParams, progress: Pr
     before = _anchors_of_this_job(studio, params.persona)
     made = sum(record.anchor_kind == "frontal" for record in before if record.kind == "anchor_candidate")
     if made < params.n_candidates:
-        # Candidates are numbered from 1 in each call: without another seed the first would be made again.
-        seed, k = params.seed + 1_000_003 * made, params.n_candidates - made
-        _make_anchors(studio, params, ("frontal",), seed=seed, k=k, progress=progress, done=made)
+        _make_anchors(studio, params, ("frontal",), k=params.n_candidates - made, progress=progress, done=made)
     if not params.select:
         return f"{params.n_candidates} candidates; choose one"
     why = _chosen(before) or _choose(studio, params, progress)
@@ -57,7 +55,7 @@ def generate_anchors(studio: Studio, params: GenerateAnchorsParams, progress: Pr
     kinds = tuple(kind for kind in params.kinds if kind not in there)
     if kinds:
         done = params.n_items - len(kinds)
-        _make_anchors(studio, params, kinds, seed=params.seed, k=1, progress=progress, done=done)
+        _make_anchors(studio, params, kinds, k=1, progress=progress, done=done)
     progress.report(params.n_items, "")
     return why
 
@@ -67,7 +65,6 @@ def _make_anchors(
     params: GenerateAnchorsParams,
     kinds: tuple[AnchorKind, ...],
     *,
-    seed: int,
     k: int,
     progress: Progress,
     done: int,
@@ -83,9 +80,12 @@ def _make_anchors(
         physical_description=studio.personas.get(params.persona).physical_description,
         frontal_candidates_k=k,
         kinds=kinds,
-        seed=seed,
+        seed=params.seed,
         progress=told,
         check=AnchorCheck(studio.evaluator, studio.policy) if params.select else None,
+        ledger=studio.ledger,
+        # Candidates that are there already keep their numbers, and with them their seeds.
+        first_number=done + 1,
     )
 
 
