@@ -14,6 +14,7 @@ from personalab_core.cli import (
     batch,
     costs,
     doctor,
+    drift,
     evaluate,
     export,
     generate,
@@ -69,7 +70,7 @@ app.add_typer(personas.app, name="persona")
 app.add_typer(anchors.app, name="anchors")
 app.add_typer(generate.app, name="generate")
 app.command("evaluate")(evaluate.evaluate)
-app.command("drift")(records.drift)
+app.command("drift")(drift.drift)
 app.add_typer(records.app, name="log")
 app.add_typer(batch.app, name="batch")
 app.command("costs")(costs.costs)

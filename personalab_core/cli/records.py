@@ -1,4 +1,4 @@
-"""``personalab drift`` and ``personalab log``: what the records say, and whether they can be trusted."""
+"""``personalab log``: what the records say, and whether they can be trusted."""
 
 from __future__ import annotations
 
@@ -30,28 +30,6 @@ if TYPE_CHECKING:
     from personalab_core.observability.verification import Verification
 
 app = typer.Typer(no_args_is_help=True, help="List attempts, and check that no record was changed.")
-
-
-def drift(context: typer.Context, *, persona: PersonaArgument, as_json: JsonOption = False) -> None:
-    """Summarise a persona's timeline: level, spread, extremes and trend of the composite score.
-
-    Example: personalab drift daniperez --json
-    """
-    from personalab_core.identity import DriftTracker
-
-    config = _with_persona(context, persona)
-    summary = DriftTracker(config.evaluation.drift.log_dir).summary(persona)
-    if as_json:
-        print_json(summary)
-    elif summary.n == 0:
-        say(f"No measured picture of {persona} yet. Generate one: personalab generate image {persona}")
-    else:
-        say(f"{persona}: {summary.trend or 'too few records for a trend'}.")
-        say(f"The newest {summary.n_window} of {summary.n} measured pictures, {summary.evaluator}:")
-        say(f"  mean {number(summary.mean_score, 3)}, standard deviation {number(summary.std_score, 3)}")
-        say(f"  lowest {number(summary.min_score)}, highest {number(summary.max_score)}")
-        say(f"  slope {number(summary.slope, 4)} per record")
-        say("The trend is only the sign of that slope. It also moves where nothing changes and is not an alarm.")
 
 
 @app.command("list")

@@ -128,11 +128,20 @@ class AttemptsSettings(Section):
     max_attempts: Count
 
 
+class AlertSettings(Section):
+    """Where events of the drift monitor are sent; the address and the key stand in the environment."""
+
+    url_env: str
+    secret_env: str
+    format: Literal["generic", "slack"]
+
+
 class DriftSettings(Section):
     """The timeline of every persona."""
 
     enabled: bool
     log_dir: Path
+    alerts: AlertSettings
 
 
 class SharpnessSettings(Section):

@@ -31,7 +31,7 @@ HISTORY_DAYS = 90
 DRIFT_AMOUNT = 0.75
 """How far the drifting persona has moved towards somebody else by the end, in [0, 1]; chosen to be seen."""
 
-_DRIFT_FROM_DAYS, _DRIFT_TO_DAYS = 44, 34
+_DRIFT_FROM_DAYS, _DRIFT_TO_DAYS = 36, 31
 _NEW_FOR_DAYS = 1
 
 
@@ -114,7 +114,8 @@ class _Actor:
         self._params = params
         self._character = studio.personas.get(story.persona)
         self.name = self._character.name
-        self.n_assets = params.assets_of_new if story.new else params.assets_per_history
+        steady = params.assets_of_drifting if story.drifts else params.assets_per_history
+        self.n_assets = params.assets_of_new if story.new else steady
         self._moments = _moments(params.until, days=story.days, n=self.n_assets, seed=params.seed)
         self._clock = StoryClock(params.until - timedelta(days=story.days, hours=2))
 

@@ -19,6 +19,7 @@ from personalab_core.generation.context import SIMULATED_PROVIDER
 from personalab_core.generation.ticket import open_ledger
 from personalab_core.identity import DriftTracker, FaceRuntime, IdentityEvaluator, IdentityPolicy, build_evaluator
 from personalab_core.identity.evaluator import can_measure_faces
+from personalab_core.jobs.alerts import DriftSentinel, sentinel_of
 from personalab_core.llm import LLMClient, create_client
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.observability.ledger import SubmissionLedger
@@ -118,7 +119,12 @@ class Studio:
     def drift_tracker(self) -> DriftTracker | None:
         """The timelines; ``None`` if they are switched off."""
         drift = self.config.evaluation.drift
-        return DriftTracker(drift.log_dir) if drift.enabled else None
+        return DriftTracker(drift.log_dir, told=self.sentinel.notice) if drift.enabled else None
+
+    @cached_property
+    def sentinel(self) -> DriftSentinel:
+        """Judges the timelines beside the work, and tells a webhook what was found."""
+        return sentinel_of(self.config, clock=self.clock)
 
     @cached_property
     def ledger(self) -> SubmissionLedger:

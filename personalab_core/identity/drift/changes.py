@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from personalab_core.identity.drift.charts import clipped
 from personalab_core.identity.drift.monitor import Past
+from personalab_core.identity.drift.residuals import CLIP
 
 WINDOW = 150
 """Newest records among which a change is looked for."""
@@ -145,9 +146,17 @@ def level_means(past: Sequence[Past], change: int, unit: Callable[[Past], float]
         unit: Score units per standard deviation of a record.
     """
     judged = [p for p in past if p.judged]
-    before = [clipped(p.z) * unit(p) for p in judged if p.number < change]
-    since = [clipped(p.z) * unit(p) for p in judged if p.number >= change]
-    return (fmean(before) if before else 0.0), (fmean(since) if since else 0.0)
+    before = [(p.z * unit(p), unit(p)) for p in judged if p.number < change]
+    since = [(p.z * unit(p), unit(p)) for p in judged if p.number >= change]
+    return _winsorised(before), _winsorised(since)
+
+
+def _winsorised(rows: Sequence[tuple[float, float]]) -> float:
+    """Return the mean of values, each at most :data:`CLIP` of its own units from their median."""
+    if not rows:
+        return 0.0
+    middle = median(value for value, _ in rows)
+    return middle + fmean(max(-CLIP * unit, min(CLIP * unit, value - middle)) for value, unit in rows)
 
 
 def split_mix(past: Sequence[Past], change: int) -> MixSplit | None:

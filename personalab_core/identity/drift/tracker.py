@@ -8,7 +8,7 @@ toss on a steady persona (own simulation); it is kept because it is specified, a
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, linear_regression, stdev
 from typing import Literal
@@ -56,10 +56,12 @@ class DriftTracker:
 
     Args:
         log_dir: The folder of all timelines (``config.evaluation["drift"]["log_dir"]``).
+        told: Called with the persona after a record was written; it must return at once.
     """
 
-    def __init__(self, log_dir: str | Path) -> None:
+    def __init__(self, log_dir: str | Path, *, told: Callable[[str], None] | None = None) -> None:
         self.log_dir = Path(log_dir)
+        self._told = told
         self._journals: dict[str, Journal[DriftRecord]] = {}
         self._indexes: dict[str, LineIndex] = {}
         self._lock = threading.Lock()
@@ -71,7 +73,10 @@ class DriftTracker:
             InputError: The record's persona is not a persona id.
             WorkspaceError: The timeline cannot be written; it is as before.
         """
-        return self.journal(record.persona).append(record)
+        written = self.journal(record.persona).append(record)
+        if self._told is not None:
+            self._told(record.persona)
+        return written
 
     def record(self, attempt: AttemptRecord) -> DriftRecord | None:
         """Write a measured attempt on its persona's timeline; ``None`` if it was not measured.

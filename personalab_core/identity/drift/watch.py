@@ -31,6 +31,8 @@ from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import DriftEventRecord, DriftRecord, DriftState, check_slug
 
 MONITOR_FOLDER = "monitor"
+CANARY_FOLDER = "canaries"
+"""Below the folder of timelines: those of the fixed prompts, which are a series of their own."""
 _BLOCK_BYTES = 1_048_576
 _ANCHOR_DIGITS = 12
 
