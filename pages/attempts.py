@@ -13,7 +13,7 @@ wanted = state.address(state.ATTEMPT)
 found = find_attempt(histories, wanted) if wanted else None
 
 if found:
-    attempt_page.show(*found, scoring=space.config.evaluation.scoring)
+    attempt_page.show(space, *found)
 elif wanted:
     snippets.head(
         "Attempts", "This attempt is not in the records.", "It may belong to another workspace.", simulated=False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import date
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +16,7 @@ from personalab_core.views.attempts import DECISIONS, AttemptFilter, AttemptsVie
 from personalab_core.views.history import PersonaHistory
 
 DECISION, REASON, PAGE, LOOK = "attempts.decision", "attempts.reason", "attempts.page", "attempts.look"
+PROVIDER, FRAMING, DAYS, SCORES = "attempts.provider", "attempts.framing", "attempts.days", "attempts.scores"
 
 
 def show(histories: Sequence[PersonaHistory], *, simulated: bool) -> None:
@@ -22,18 +24,7 @@ def show(histories: Sequence[PersonaHistory], *, simulated: bool) -> None:
     left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
     with right:
         persona = state.chosen_persona({h.id: h.name for h in histories}, everyone=True)
-    reason = st.session_state.get(REASON)
-    view = build_attempts_view(
-        histories,
-        AttemptFilter(
-            persona=persona,
-            decision=_one(DECISION, "all"),
-            reason=Reason(reason) if reason in set(Reason) else None,
-            page=st.session_state.get(PAGE) or 1,
-        ),
-        now=loaders.now(),
-        zone=loaders.zone(),
-    )
+    view = build_attempts_view(histories, wanted(persona), now=loaders.now(), zone=loaders.zone())
     with left:
         eyebrow = "Attempts" if persona is None else f"Attempts of {next(h.name for h in histories if h.id == persona)}"
         snippets.head(eyebrow, view.answer, view.detail, simulated=view.simulated or simulated)
@@ -44,6 +35,36 @@ def show(histories: Sequence[PersonaHistory], *, simulated: bool) -> None:
     elif st.button("Generate pictures", type="primary", key="attempts.generate"):
         state.go("generate", persona)
     notices.show_problems(view.problems)
+
+
+def wanted(persona: str | None) -> AttemptFilter:
+    """Return what the filters say before they are drawn; whatever the browser sent is checked."""
+    reason = st.session_state.get(REASON)
+    first, last = _days(st.session_state.get(DAYS))
+    return AttemptFilter(
+        persona=persona,
+        decision=_one(DECISION, "all"),
+        reason=Reason(reason) if reason in set(Reason) else None,
+        provider=st.session_state.get(PROVIDER),
+        framing=st.session_state.get(FRAMING),
+        first_day=first,
+        last_day=last,
+        scores=_scores(st.session_state.get(SCORES)),
+        page=st.session_state.get(PAGE) or 1,
+    )
+
+
+def _days(chosen: object) -> tuple[date | None, date | None]:
+    """Return the chosen days; while only the first one is chosen, everything since then."""
+    days = [day for day in chosen if isinstance(day, date)] if isinstance(chosen, tuple | list) else []
+    return (days[0] if days else None), (days[1] if len(days) > 1 else None)
+
+
+def _scores(chosen: object) -> tuple[float, float]:
+    if isinstance(chosen, tuple | list) and len(chosen) == 2:
+        low, high = (min(max(float(value), 0.0), 1.0) for value in chosen)
+        return min(low, high), max(low, high)
+    return 0.0, 1.0
 
 
 def _one(key: str, default: str) -> str:
@@ -63,14 +84,32 @@ def _filters(view: AttemptsView) -> None:
             label_visibility="collapsed",
             width=230,
         )
+        _choice("Any provider", view.providers, PROVIDER, str.capitalize)
+        _choice("Any framing", view.framings, FRAMING, words.FRAMINGS.get)
+        with st.popover("Days and scores"):
+            st.date_input("Days", value=(), key=DAYS, format="YYYY-MM-DD")
+            st.slider("Score", 0.0, 1.0, (0.0, 1.0), 0.01, key=SCORES, help="Attempts without a score are left out.")
         looks = [parts.Option("pictures", "Pictures"), parts.Option("table", "Table")]
         parts.segments(looks, key=LOOK, label="Look")
         if view.n_matching < view.n_all:
             st.button("Clear filters", key="attempts.clear", on_click=_clear)
 
 
+def _choice(anything: str, options: Sequence[str], key: str, named: Callable[[str], str | None]) -> None:
+    """Show a filter of one column; none where there is nothing to choose from."""
+    if len(options) > 1 or st.session_state.get(key):
+        st.selectbox(
+            anything,
+            [None, *options],
+            format_func=lambda option: anything if option is None else named(option) or option,
+            key=key,
+            label_visibility="collapsed",
+            width=170,
+        )
+
+
 def _clear() -> None:
-    for key in (DECISION, REASON, PAGE):
+    for key in (DECISION, REASON, PROVIDER, FRAMING, DAYS, SCORES, PAGE):
         st.session_state.pop(key, None)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.components import access
+
 _OPEN = "dialogs.open"
 
 
 def opener(label: str, name: str, *, help: str | None = None, disabled: bool = False) -> None:  # noqa: A002
     """Show a button that opens a drawer."""
-    if st.button(label, key=name, help=help, disabled=disabled):
+    if access.button(label, key=name, help=help, disabled=disabled):
         st.session_state[_OPEN] = name
 
 

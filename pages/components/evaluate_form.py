@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import loaders, notices, parts, snippets, state
+from pages.components import access, loaders, notices, parts, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import EvaluatePicturesParams
 from personalab_core.jobs.evaluating import (
@@ -51,7 +51,7 @@ def show(space: Workspace) -> None:
     ready = n > 0 and (persona is not None or own is not None)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         label = f"Measure {numbers.plural(n, 'picture')}" if n else "Measure the pictures"
-        if st.button(label, type="primary", key="evaluate.start", disabled=not ready):
+        if access.button(label, type="primary", key="evaluate.start", disabled=not ready):
             _start(space, uploads, folder, n, persona, own, backend)
     _earlier(space)
 
@@ -142,6 +142,7 @@ def _start(
     evaluation = EvaluationFolder(space.config.paths.output, new_evaluation_id())
     changed = backend != space.config.evaluation.embedding.backend
     try:
+        space.must_edit()
         with st.spinner("Storing the pictures."):
             if own is not None:
                 evaluation.bring_anchor(own.getvalue(), name=own.name)

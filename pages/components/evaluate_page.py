@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from pages.components import notices, parts, rows, snippets
+from pages.components import access, notices, parts, rows, snippets
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import Job
 from personalab_core.jobs.evaluating import Evaluation, add_measured, rows_of, scores_csv
@@ -75,10 +75,10 @@ def _actions(
     if st.button("New evaluation", key="evaluate.new"):
         st.query_params.clear()
         st.rerun()
-    if job and job.active and st.button("Cancel", key="evaluate.cancel", help="What is measured is kept."):
+    if job and job.active and access.button("Cancel", key="evaluate.cancel", help="What is measured is kept."):
         space.jobs.cancel(job.id)
         st.rerun()
-    if job and job.resumable and st.button("Resume", key="evaluate.resume"):
+    if job and job.resumable and access.button("Resume", key="evaluate.resume"):
         space.jobs.resume(job.id)
         st.rerun()
     if evaluation.measured:
@@ -91,12 +91,13 @@ def _actions(
         )
     n = len(view.accepted)
     offered = history is not None and n > 0 and not (job and job.active)
-    if offered and history and st.button(f"Add {n} to the timeline", type="primary", key="evaluate.add"):
+    if offered and history and access.button(f"Add {n} to the timeline", type="primary", key="evaluate.add"):
         _add(space, view, history)
 
 
 def _add(space: Workspace, view: EvaluateView, history: PersonaHistory) -> None:
     try:
+        space.must_edit()
         outcome = add_measured(space.config, history.id, view.accepted)
     except PersonalabError as error:
         notices.show_refusal(str(error))

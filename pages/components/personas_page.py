@@ -47,7 +47,7 @@ def _head(space: Workspace, view: PersonasView) -> None:
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         dialogs.opener("Import YAML", "personas.import")
         label = "Create a persona" if view.cards else "Create the first persona"
-        if st.button(label, type="primary", key="personas.create"):
+        if access.button(label, type="primary", key="personas.create"):
             open_form(NEW)
     dialogs.show("personas.import", "Import personas", partial(_import, space))
     st.space("small")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from statistics import quantiles
 
-from personalab_core.schemas import AttemptRecord, Decision, MeasurementStatus
+from personalab_core.schemas import AttemptRecord, Decision, MeasurementStatus, OverrideRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.faces import CompareSide, anchor_side, attempt_side
 from personalab_core.views.history import Asset, PersonaHistory
@@ -51,12 +51,14 @@ class PromptChange:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """The page of one attempt."""
+    """The page of one attempt. ``measured`` stays what it was; ``override`` is what a person said beside it."""
 
     eyebrow: str
     answer: str
     detail: str
     mark: words.Mark
+    measured: words.Mark
+    override: str
     simulated: bool
     sides: tuple[CompareSide, ...]
     faces_first: bool
@@ -99,11 +101,14 @@ def build_attempt_view(
     number, asset = history.asset_of(attempt)
     place = asset.attempts.index(attempt)
     right = attempt_side(attempt, name=history.name)
+    override = history.attempts.overrides.get(attempt.attempt_id)
     return AttemptView(
         eyebrow=f"Attempt {attempt.attempt} of asset {number}, {history.name}",
         answer=words.attempt_answer(attempt, history.first_name),
         detail=_detail(attempt, asset),
-        mark=words.decision_mark(attempt),
+        mark=words.override_mark(override) if override else words.decision_mark(attempt),
+        measured=words.decision_mark(attempt),
+        override=_said(override, attempt, now=now, zone=zone) if override else "",
         simulated=attempt.context.simulated,
         sides=(_anchor(history, attempt, right.hot), right),
         faces_first=_framed_apart(history, attempt),
@@ -116,6 +121,17 @@ def build_attempt_view(
         previous_id=asset.attempts[place - 1].attempt_id if place else None,
         next_id=asset.attempts[place + 1].attempt_id if place + 1 < len(asset.attempts) else None,
     )
+
+
+def _said(override: OverrideRecord, attempt: AttemptRecord, *, now: datetime, zone: tzinfo) -> str:
+    """Return the sentence that says what a person decided beside the measurement."""
+    who = "You" if override.by == "person" else override.by
+    verb = "accepted" if override.decision is Decision.ACCEPT else "rejected"
+    value = f", {numbers.score(attempt.scores.composite)}" if attempt.scores.composite is not None else ""
+    measured = f"{words.decision_mark(attempt).word.lower()}{value}"
+    when = numbers.when(override.timestamp, now=now, zone=zone)
+    on = "at" if override.timestamp.astimezone(zone).date() == now.astimezone(zone).date() else "on"
+    return f"{who} {verb} this {on} {when} (\u201c{override.reason}\u201d). Measured: {measured}."
 
 
 def _anchor(history: PersonaHistory, attempt: AttemptRecord, hot: tuple[int, ...]) -> CompareSide:

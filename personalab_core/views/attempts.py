@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from personalab_core.schemas import AttemptRecord, Decision, Reason
+from personalab_core.schemas import AttemptRecord, Decision, OverrideRecord, Reason
 from personalab_core.views import numbers, words
 from personalab_core.views.history import PersonaHistory, attempt_picture, attempts_together
 from personalab_core.views.lanes import brief_of
@@ -21,17 +21,28 @@ DECISIONS: dict[str, str] = {
     "retry": "Tried again",
     "reject": "Rejected",
     "unmeasured": "No score",
+    "person": "Decided by you",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFilter:
-    """What to show. ``None`` and ``all`` mean everything; ``page`` counts from 1."""
+    """What to show. ``None`` and ``all`` mean everything; ``page`` counts from 1; days are the viewer's own."""
 
     persona: str | None = None
     decision: str = "all"
     reason: Reason | None = None
+    provider: str | None = None
+    framing: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    scores: tuple[float, float] = (0.0, 1.0)
     page: int = 1
+
+    @property
+    def by_score(self) -> bool:
+        """Whether a range of scores is asked for; attempts without a score are then left out."""
+        return self.scores != (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,8 @@ class AttemptsView:
     n_pages: int
     page: int
     reasons: tuple[Reason, ...]
+    providers: tuple[str, ...]
+    framings: tuple[str, ...]
     simulated: bool
     problems: tuple[str, ...]
 
@@ -92,6 +105,8 @@ _EMPTY = AttemptsView(
     n_pages=1,
     page=1,
     reasons=(),
+    providers=(),
+    framings=(),
     simulated=False,
     problems=(),
 )
@@ -113,44 +128,66 @@ def build_attempts_view(
     if not chosen:
         return _EMPTY
     pool = attempts_together(chosen)
-    matching = filtered(pool, wanted)
+    matching = filtered(pool, wanted, zone=zone)
     n_pages = max(1, -(-len(matching) // PAGE_SIZE))
     page = min(max(1, wanted.page), n_pages)
     shown = matching.sorted_by("at", "id").newest_first(PAGE_SIZE, skip=(page - 1) * PAGE_SIZE)
     answer, detail = _sentences(pool, matching, chosen)
     several = len(chosen) > 1
+
+    def said(record: AttemptRecord) -> OverrideRecord | None:
+        return pool.overrides.get(record.attempt_id)
+
     return AttemptsView(
         answer=answer,
         detail=detail,
-        cards=tuple(_card(r, names[r.persona], several=several, now=now, zone=zone) for r in shown),
-        rows=tuple(_row(r, names[r.persona]) for r in shown),
+        cards=tuple(_card(r, said(r), names[r.persona], several=several, now=now, zone=zone) for r in shown),
+        rows=tuple(_row(r, said(r), names[r.persona]) for r in shown),
         n_matching=len(matching),
         n_all=len(pool),
         n_pages=n_pages,
         page=page,
         reasons=tuple(pool.reasons),
+        providers=tuple(pool.values("provider")),
+        framings=tuple(f for f in words.FRAMINGS if f in pool.values("framing")),
         simulated=pool.tally.n_simulated > 0,
         problems=tuple(f"{h.name}: {p}" for h in chosen for p in h.problems),
     )
 
 
-def filtered(pool: AttemptLog, wanted: AttemptFilter) -> AttemptLog:
+def filtered(pool: AttemptLog, wanted: AttemptFilter, *, zone: tzinfo = UTC) -> AttemptLog:
     """Return the attempts that a filter lets through; only the index is asked."""
+    if wanted.provider is not None:
+        pool = pool.narrowed("provider=?", wanted.provider)
+    if wanted.framing is not None:
+        pool = pool.narrowed("framing=?", wanted.framing)
+    if wanted.first_day is not None:
+        pool = pool.since(datetime.combine(wanted.first_day, time.min, zone))
+    if wanted.last_day is not None:
+        pool = pool.narrowed("at<?", datetime.combine(wanted.last_day + timedelta(days=1), time.min, zone).timestamp())
+    if wanted.by_score:
+        low, high = wanted.scores
+        # Pages write two digits: what reads 0.55 belongs to a range that begins with 0.55.
+        pool = pool.narrowed("composite>=? AND composite<?", low - 0.005, high + 0.005)
     if wanted.reason is not None:
         pool = pool.narrowed("reason=?", wanted.reason)
+    if wanted.decision == "person":
+        return pool.decided_by_person
     if wanted.decision != "all":
         pool = pool.narrowed("mark=?", wanted.decision)
     return pool
 
 
-def _card(record: AttemptRecord, name: str, *, several: bool, now: datetime, zone: tzinfo) -> AttemptCard:
+def _card(
+    record: AttemptRecord, override: OverrideRecord | None, name: str, *, several: bool, now: datetime, zone: tzinfo
+) -> AttemptCard:
     value = record.scores.composite
     when = numbers.when(record.timestamp, now=now, zone=zone)
     note = "Same person" if record.decision is Decision.ACCEPT else words.REASONS[record.reason]
     return AttemptCard(
         id=record.attempt_id,
         picture=attempt_picture(record, name=name),
-        mark=words.decision_mark(record),
+        mark=words.override_mark(override) if override else words.decision_mark(record),
         score=numbers.score(value) if value is not None else "",
         note=note,
         second=f"{words.first_name(name)}, {when}"
@@ -160,7 +197,7 @@ def _card(record: AttemptRecord, name: str, *, several: bool, now: datetime, zon
     )
 
 
-def _row(record: AttemptRecord, name: str) -> AttemptRow:
+def _row(record: AttemptRecord, override: OverrideRecord | None, name: str) -> AttemptRow:
     picture = attempt_picture(record, name=name)
     return AttemptRow(
         id=record.attempt_id,
@@ -169,7 +206,7 @@ def _row(record: AttemptRecord, name: str) -> AttemptRow:
         when=record.timestamp,
         asset=brief_of(record) or record.asset_id,
         attempt=record.attempt,
-        decision=words.decision_mark(record).word,
+        decision=(words.override_mark(override) if override else words.decision_mark(record)).word,
         score=record.scores.composite,
         reason=words.REASONS[record.reason] if record.reason is not Reason.NONE else "",
         framing=words.FRAMINGS.get(record.requested_framing or "", ""),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 from personalab_core.identity.drift.watch import Drift
@@ -124,7 +125,14 @@ def attempts_together(histories: Sequence[PersonaHistory]) -> AttemptLog:
     """Return the attempts of one or several personas, in the order of time."""
     places = ",".join("?" * len(histories))
     ids = tuple(history.id for history in histories)
-    return replace(histories[0].attempts, where=f"persona IN ({places})", arguments=ids, order="at, id")
+    overrides = {attempt: record for history in histories for attempt, record in history.attempts.overrides.items()}
+    return replace(
+        histories[0].attempts,
+        where=f"persona IN ({places})",
+        arguments=ids,
+        order="at, id",
+        overrides=MappingProxyType(overrides),
+    )
 
 
 def group_assets(attempts: Sequence[AttemptRecord]) -> list[Asset]:

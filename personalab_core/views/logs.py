@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from personalab_core.errors import RecordError
-from personalab_core.schemas import AssetOutcome, AttemptRecord, DriftRecord, EvaluatorInfo, Reason, Record
+from personalab_core.schemas import (
+    AssetOutcome,
+    AttemptRecord,
+    Decision,
+    DriftRecord,
+    EvaluatorInfo,
+    OverrideRecord,
+    Reason,
+    Record,
+)
 from personalab_core.views.index_rows import RowKind
 from personalab_core.views.record_index import RecordIndex
 
@@ -157,7 +167,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class AttemptLog(Log[AttemptRecord]):
-    """Attempts, with what pages count of them."""
+    """Attempts, with what pages count of them.
+
+    ``overrides`` are a person's decisions in force, by attempt; they change what counts as accepted, and
+    nothing that was measured.
+    """
+
+    overrides: Mapping[str, OverrideRecord] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def tally(self) -> Tally:
@@ -165,7 +181,19 @@ class AttemptLog(Log[AttemptRecord]):
         n, n_accepted, n_simulated, known_usd = self._ask(
             "count(*), total(decision='accept'), total(simulated), sum(cost_usd)"
         )[0]
-        return Tally(n, int(n_accepted), int(n_simulated), known_usd)
+        return Tally(n, int(n_accepted) + self._overruled, int(n_simulated), known_usd)
+
+    @cached_property
+    def _overruled(self) -> int:
+        """By how many more a person accepted than took back."""
+        rows = self.decided_by_person.columns("attempt_id", "decision") if self.overrides else []
+        now = ((self.overrides[attempt].decision is Decision.ACCEPT, was == "accept") for attempt, was in rows)
+        return sum(accepted - measured for accepted, measured in now)
+
+    @property
+    def decided_by_person(self) -> AttemptLog:
+        """Those on which a person's decision is in force."""
+        return self.narrowed(f"attempt_id IN ({','.join('?' * len(self.overrides))})", *self.overrides)
 
     def since(self, moment: datetime) -> AttemptLog:
         """Return those made at a moment or later."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -19,7 +20,8 @@ from personalab_core.identity.drift.watch import DriftWatch
 from personalab_core.observability import Journal
 from personalab_core.observability.line_files import torn_pieces
 from personalab_core.observability.metrics import METRICS_FILE
-from personalab_core.schemas import AnchorRecord, Character, Record
+from personalab_core.orchestration.overrides import OVERRIDES_FILE, in_force
+from personalab_core.schemas import AnchorRecord, Character, OverrideRecord, Record
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.index_rows import RowKind
 from personalab_core.views.logs import AttemptLog, DriftLog
@@ -83,7 +85,8 @@ class Records:
         self.refresh([character.id])
         anchors_log = anchor_folder(self._references, character.id) / ANCHORS_LOG
         answers = self.watch.events(character.id).path
-        files = (_stamp(anchors_log), _stamp(answers))
+        overrides = self._output / character.id / OVERRIDES_FILE
+        files = (_stamp(anchors_log), _stamp(answers), _stamp(overrides))
         state = (character, *map(self.index.state, self._sources(character.id)), *files)
         with self._lock:
             known = self._histories.get(character.id)
@@ -111,6 +114,7 @@ class Records:
     def _history(self, character: Character, anchors_log: Path) -> PersonaHistory:
         persona = character.id
         anchors, problems = _anchors(anchors_log)
+        overrides, unread = _overrides(self._output / persona / OVERRIDES_FILE)
         torn = [
             f"{piece}: an unfinished line of {piece.stat().st_size:,} bytes was set aside here."
             for source in self._sources(persona)
@@ -118,10 +122,12 @@ class Records:
         ]
         return PersonaHistory(
             character=character,
-            attempts=AttemptLog(self.index, self._line, "attempt", "persona=?", (persona,)),
+            attempts=AttemptLog(
+                self.index, self._line, "attempt", "persona=?", (persona,), overrides=MappingProxyType(overrides)
+            ),
             drift=DriftLog(self.index, self._line, "drift", "persona=?", (persona,)),
             anchors=anchors,
-            problems=(*torn, *self.index.problems(persona), *problems),
+            problems=(*torn, *self.index.problems(persona), *problems, *unread),
             look=lambda anchor: self.watch.look(persona, anchor_sha256=anchor, max_bytes=_AT_ONCE_BYTES),
         )
 
@@ -162,6 +168,16 @@ def _anchors(path: Path) -> tuple[tuple[AnchorRecord, ...], tuple[str, ...]]:
     except WorkspaceError as error:
         return (), (str(error),)
     return tuple(contents.records), contents.problems
+
+
+def _overrides(path: Path) -> tuple[dict[str, OverrideRecord], tuple[str, ...]]:
+    if not path.is_file():
+        return {}, ()
+    try:
+        contents = Journal(path, OverrideRecord).read()
+    except WorkspaceError as error:
+        return {}, (str(error),)
+    return in_force(contents.records), contents.problems
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

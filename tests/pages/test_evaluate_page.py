@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,14 @@ from personalab_core.jobs.evaluating import (
     importable_folders,
     scores_csv,
 )
-from personalab_core.schemas import Decision, MeasuredRecord, Reason
+from personalab_core.schemas import (
+    CandidateResult,
+    Decision,
+    EvaluationResult,
+    MeasuredRecord,
+    MeasurementStatus,
+    Reason,
+)
 from personalab_core.views.workspace import Workspace
 from tests.pages.conftest import OpenPage, answer_of, labels_of, words_of
 from tests.support.workspace_builder import EVALUATOR, WorkspaceBuilder, _measurement, face_png
@@ -184,6 +192,15 @@ def test_the_worker_measures_what_was_brought_and_goes_on_where_it_stopped(tmp_p
     from personalab_core.jobs.evaluating import evaluate_pictures
     from personalab_core.jobs.studio import Studio
 
+    class Blind:
+        """Finds no face in any picture."""
+
+        info = EVALUATOR
+
+        def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
+            found = (CandidateResult(path=str(p), status=MeasurementStatus.NO_FACE) for p in candidate_paths)
+            return EvaluationResult(anchor_path=str(anchor_path), evaluator=EVALUATOR, candidates=tuple(found))
+
     class Silent:
         def report(self, done: int, message: str) -> None:
             """Nobody listens."""
@@ -197,14 +214,14 @@ def test_the_worker_measures_what_was_brought_and_goes_on_where_it_stopped(tmp_p
     folder.bring(face_png(6), name="one.png")
     folder.bring(b"nothing", name="two.png")
     params = EvaluatePicturesParams(workspace=WorkspaceRef(folder=str(tmp_path)), evaluation=ID, n_pictures=2)
-    studio = Studio(builder.config)
+    studio = Studio(builder.config, evaluator=Blind())
     assert evaluate_pictures(studio, params, Silent()) == "1 measured"
     first = folder.read().measured
     evaluate_pictures(studio, params, Silent())
     assert folder.read().measured == first
-    # A drawn ellipse is no face: a word and no number.
+    # Nothing was measured: a word and no number.
     assert first[0].measurement.composite_score is None
-    assert first[0].reason is not Reason.NONE
+    assert first[0].reason is Reason.NO_FACE
 
 
 def test_a_formula_in_a_file_name_stays_text_in_the_spreadsheet() -> None:
