@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Condition
 from typing import Any, Self, TypeVar
 
 from personalab_core.config import Section
@@ -28,21 +29,30 @@ memory), a second one in a fresh process is most likely the picture's."""
 class EvaluationPool:
     """Worker processes that measure; each loads its models once, at its first measurement.
 
-    Every worker gets its share of the cores as threads, and idle threads do not spin, so that two workers on
-    two cores do nearly twice the work of one (``benchmarks/runner_pool.py``). A worker that dies takes nothing
-    with it but the picture it was at: that one is tried once more in a new process, and is then *not measured*,
-    with the reason. Workers end with this process, however it ends.
+    A start takes as long as dozens of small measurements, so a further worker is started only when the line
+    of waiting pictures would take longer. Every worker gets its share of the cores as threads, and idle threads
+    do not spin, so that two workers on two cores do nearly twice the work of one (``benchmarks/runner_pool.py``).
+    A worker that dies takes nothing with it but the picture it was at: that one is tried once more in a new
+    process, and is then *not measured*, with the reason. Workers end with this process, however it ends.
 
     Args:
-        max_workers: Number of processes; they are started when they are needed.
+        max_workers: Most processes; they are started when they are needed.
         eval_cfg: The configuration's ``evaluation`` section.
         n_threads: Threads of each worker; the available cores divided among the workers by default.
+        timer: Monotonic seconds.
 
     Raises:
         ConfigError: A number is below 1.
     """
 
-    def __init__(self, max_workers: int = 2, *, eval_cfg: Mapping[str, Any], n_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        max_workers: int = 2,
+        *,
+        eval_cfg: Mapping[str, Any],
+        n_threads: int | None = None,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         if max_workers < 1 or (n_threads is not None and n_threads < 1):
             raise ConfigError(f"EvaluationPool needs max_workers and n_threads >= 1, got {max_workers}, {n_threads}.")
         self._evaluation = eval_cfg.to_mapping() if isinstance(eval_cfg, Section) else dict(eval_cfg)
@@ -50,7 +60,12 @@ class EvaluationPool:
         # One thread per worker process, waiting for its answer.
         self._callers = ThreadPoolExecutor(max_workers, thread_name_prefix="measuring")
         self._idle: list[WorkerProcess] = []
-        self._lock = Lock()
+        self._timer = timer
+        self._n_open = 0
+        self._n_workers = 0
+        self._start_s = 0.0
+        self._measure_s = 0.0
+        self._changed = Condition()
         self._finalizer = weakref.finalize(self, _end_all, self._idle)
 
     def __enter__(self) -> Self:
@@ -87,7 +102,11 @@ class EvaluationPool:
         self._finalizer()
 
     async def _in_caller(self, work: Callable[[Any], T], task: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._callers, work, task)
+        self._n_open += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._callers, work, task)
+        finally:
+            self._n_open -= 1
 
     def _evaluate(self, task: PictureTask | VideoTask) -> Any:
         """Return the measurement; a worker that dies over it is replaced."""
@@ -112,18 +131,35 @@ class EvaluationPool:
         return info
 
     def _ask(self, task: object) -> Any:
-        with self._lock:
-            worker = self._idle.pop() if self._idle else None
-        if worker is not None and not worker.alive:
-            worker.end()
-            worker = None
-        worker = worker or WorkerProcess(self._evaluation, n_threads=self._n_threads)
+        worker, is_new = self._take()
+        started = self._timer()
         try:
-            return worker.ask(task)
+            answer = worker.ask(task)
+            took_s = self._timer() - started
+            self._start_s, self._measure_s = (took_s, self._measure_s) if is_new else (self._start_s, took_s)
+            return answer
         finally:
-            if worker.alive:
-                with self._lock:
+            with self._changed:
+                if worker.alive:
                     self._idle.append(worker)
+                else:
+                    self._n_workers -= 1
+                self._changed.notify_all()
+
+    def _take(self) -> tuple[WorkerProcess, bool]:
+        """Return a worker, and whether it was started for this."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or not self._n_workers or self._worth_another())
+            if self._idle and self._idle[-1].alive:
+                return self._idle.pop(), False
+            if self._idle:  # the system has ended it
+                self._idle.pop().end()
+                self._n_workers -= 1
+            self._n_workers += 1
+        return WorkerProcess(self._evaluation, n_threads=self._n_threads), True
+
+    def _worth_another(self) -> bool:
+        return (self._n_open - self._n_workers) * self._measure_s > self._start_s
 
 
 class InProcessPool:
