@@ -43,6 +43,7 @@ COLUMNS: Mapping[RowKind, Mapping[str, str]] = {
         "cost_usd": "REAL",
         "accept": "REAL",
         "retry": "REAL",
+        "patches": "TEXT",
     },
     "drift": {
         "attempt_id": "TEXT",
@@ -118,7 +119,13 @@ def _attempt_row(f: dict[str, Any]) -> Row:
         _number(f["cost"]["amount_usd"]),
         _number(f["accept_threshold"]),
         _number(f["retry_threshold"]),
+        " ".join(_patch(patch) for patch in f["patches"]),
     )
+
+
+def _patch(patch: dict[str, Any]) -> str:
+    """Return which patch it is as one word: ``reason/part/level``, the part empty where there is none."""
+    return f"{_REASONS[patch['reason']]}/{patch.get('part') or ''}/{int(patch['level'])}"
 
 
 def _drift_row(f: dict[str, Any]) -> Row:

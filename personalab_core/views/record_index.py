@@ -25,7 +25,7 @@ from personalab_core.schemas import AttemptRecord, DriftRecord, Record
 from personalab_core.views.index_rows import COLUMNS, Row, RowKind, row_of
 
 INDEX_FILE = "index.sqlite3"
-VERSION = 2
+VERSION = 3
 """Of the columns and of the rules behind them; another version is made anew."""
 BLOCK_BYTES = 8_388_608
 """So much of a file is read and stored at a time."""
