@@ -53,16 +53,18 @@ _COLUMNS = ("#attempts", "#anchors", "#accepted", "#spent", "#per accepted", "#p
 def _attempts(config: Config, persona: str | None) -> Iterator[AttemptRecord]:
     """Yield the attempts of one persona, or of all that have records, also of personas since deleted."""
     from personalab_core.config import PersonaStore
+    from personalab_core.identity.drift.watch import CANARY_FOLDER
     from personalab_core.observability import GenerationMetricsLogger
 
     if persona is not None:
         PersonaStore(config.paths.personas).get(persona)
-    log = GenerationMetricsLogger(config.paths.output)
-    found = sorted(path.parent.name for path in config.paths.output.glob("*/metrics.jsonl"))
-    for name in [persona] if persona else found:
-        yield from log.read_log(name)
-        for problem in log.problems(name):
-            note(str(problem))
+    for folder in (config.paths.output, config.paths.output / CANARY_FOLDER):
+        log = GenerationMetricsLogger(folder)
+        found = sorted(path.parent.name for path in folder.glob("*/metrics.jsonl"))
+        for name in [persona] if persona else found:
+            yield from log.read_log(name)
+            for problem in log.problems(name):
+                note(str(problem))
 
 
 def _anchors(config: Config, persona: str | None) -> Iterator[AnchorRecord]:

@@ -12,6 +12,7 @@ from personalab_core import __version__
 from personalab_core.cli import (
     anchors,
     batch,
+    canary,
     costs,
     doctor,
     drift,
@@ -71,6 +72,7 @@ app.add_typer(anchors.app, name="anchors")
 app.add_typer(generate.app, name="generate")
 app.command("evaluate")(evaluate.evaluate)
 app.command("drift")(drift.drift)
+app.add_typer(canary.app, name="canary")
 app.add_typer(records.app, name="log")
 app.add_typer(batch.app, name="batch")
 app.command("costs")(costs.costs)
