@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +36,7 @@ from personalab_core.observability.verification import (
     AssetClaim,
     Verification,
     check_assets,
+    in_force,
     journal_files,
     scan,
 )
@@ -100,7 +101,7 @@ def export_evidence(sources: EvidenceSources, path: Path, *, now: datetime) -> E
     if not files:
         raise InputError(f"There is no record of {sources.persona or 'any persona'} in {sources.output}.")
     with _written_whole(path) as bundle:
-        claims: dict[AssetClaim, None] = {}
+        claimed: list[AssetClaim] = []
         heads: dict[str, Any] = {}
         instruments: dict[str, Any] = {}
         for file in files:
@@ -108,10 +109,11 @@ def export_evidence(sources: EvidenceSources, path: Path, *, now: datetime) -> E
                 data = file.read_bytes()
             name = _member_of(file, sources)
             bundle.add(name, data)
-            report, claimed = scan(name, io.BytesIO(data))
+            report, of_file = scan(name, io.BytesIO(data))
             heads[name] = {"n": report.chain.n, "last_hash": report.head.record_hash}
-            claims |= dict.fromkeys(claimed)
+            claimed += of_file
             instruments |= _instruments(data)
+        claims = in_force(claimed)
         missing = _add_assets(bundle, claims, sources)
         for file in sources.personas:
             bundle.add(f"personas/{file.name}", file.read_bytes())
@@ -204,7 +206,7 @@ def _written_whole(path: Path) -> Iterator[_Bundle]:
             temporary.unlink(missing_ok=True)
 
 
-def _add_assets(bundle: _Bundle, claims: Mapping[AssetClaim, None], sources: EvidenceSources) -> set[str]:
+def _add_assets(bundle: _Bundle, claims: Iterable[AssetClaim], sources: EvidenceSources) -> set[str]:
     """Add every file that records speak of under the hash of what it contains; return those that are not there."""
     missing = set()
     for claim in claims:

@@ -98,10 +98,21 @@ def scan(name: str, lines: Iterable[bytes], torn: tuple[str, ...] = ()) -> tuple
     return JournalReport(name, ChainReport(bad_line is None, bad_line, problem, n), link, torn), list(claims)
 
 
+def in_force(claims: Iterable[AssetClaim]) -> tuple[AssetClaim, ...]:
+    """Return the different claims, in order. Of a reference picture that was made anew the last one counts.
+
+    Reference pictures keep their name when another takes their place; files in the output folder never do.
+    """
+    newest: dict[object, AssetClaim] = {}
+    for claim in claims:
+        newest[(claim.root, claim.path) if claim.root == "references" else claim] = claim
+    return tuple(newest.values())
+
+
 def check_assets(claims: Iterable[AssetClaim], read: ReadAsset) -> tuple[int, tuple[AssetProblem, ...]]:
     """Return how many different files are claimed, and those that are missing or changed."""
     problems = []
-    distinct = dict.fromkeys(claims)
+    distinct = in_force(claims)
     for claim in distinct:
         data = read(claim)
         if data is None:

@@ -15,7 +15,7 @@ from personalab_core.errors import InputError
 from personalab_core.observability import Journal
 from personalab_core.observability.evidence import EvidenceSources, export_evidence, verify_evidence
 from personalab_core.observability.verification import verify_workspace
-from personalab_core.schemas import AttemptRecord
+from personalab_core.schemas import AnchorRecord, AttemptRecord
 from tests.support.fakes import tiny_png
 from tests.support.records import make_attempt
 
@@ -97,6 +97,26 @@ def test_a_picture_that_was_changed_or_removed_is_named(sources: EvidenceSources
     picture.unlink()
     found = verify_workspace(sources.output, sources.references, sources.drift)
     assert [problem.problem for problem in found.asset_problems] == ["it is missing"]
+
+
+def test_of_a_reference_picture_that_was_made_anew_the_last_one_counts(sources: EvidenceSources) -> None:
+    picture = sources.references / "daniperez" / "anchors" / "smile.png"
+    picture.parent.mkdir(parents=True)
+    anchors = Journal(picture.parent / "anchors.jsonl", AnchorRecord)
+    for shade in (1, 2):
+        picture.write_bytes(tiny_png(shade))
+        record = AnchorRecord(
+            kind="anchor_candidate",
+            timestamp=NOW,
+            persona="daniperez",
+            anchor_kind="smile",
+            path="daniperez/anchors/smile.png",
+            image_sha256=hashlib.sha256(tiny_png(shade)).hexdigest(),
+        )
+        anchors.append(record)
+    assert verify_workspace(sources.output, sources.references, sources.drift).ok
+    picture.write_bytes(tiny_png(1))
+    assert not verify_workspace(sources.output, sources.references, sources.drift).ok
 
 
 def test_a_piece_that_was_set_aside_is_told_and_no_fault(sources: EvidenceSources) -> None:
