@@ -187,7 +187,7 @@ def build_video_view(history: PersonaHistory, film: MeasuredFilm, *, takes: Sequ
         eyebrow=film.eyebrow,
         answer=answer,
         detail=_detail(film),
-        mark=film.mark,
+        mark=_verdict(film),
         simulated=film.simulated,
         finding=_finding(film),
         src=video_address(film.path, film.sha256),
@@ -306,6 +306,13 @@ def _opens_at(identity: VideoIdentityResult, frames: Sequence[FrameCard]) -> int
     if identity.worst_frame is not None:
         return identity.worst_frame.index
     return frames[0].index if frames else 0
+
+
+def _verdict(film: MeasuredFilm) -> words.Mark:
+    """Return the policy's mark; the mean alone may have hidden somebody else."""
+    if film.decision is Decision.ACCEPT and film.report.identity.swaps:
+        return words.Mark("watch", "Accepted by its mean")
+    return film.mark
 
 
 def _answer(name: str, film: MeasuredFilm) -> str:

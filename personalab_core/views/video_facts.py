@@ -148,7 +148,7 @@ def _below(value: float, accept: float, shown: str) -> words.Mark | None:
     return words.Mark("retry", shown) if value < accept else None
 
 
-def _bad(outside: bool, shown: str, kind: words.MarkKind = "watch") -> words.Mark | None:
+def _bad(outside: object, shown: str, kind: words.MarkKind = "watch") -> words.Mark | None:
     return words.Mark(kind, shown) if outside else None
 
 
