@@ -74,6 +74,11 @@ class EvaluationPool:
     def __exit__(self, *_: object) -> None:
         self.shutdown()
 
+    @property
+    def n_workers(self) -> int:
+        """How many processes there are now."""
+        return self._n_workers
+
     async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
         """Return one result per candidate, without blocking the event loop.
 
