@@ -50,7 +50,11 @@ def generate_anchors(studio: Studio, params: GenerateAnchorsParams, progress: Pr
         _make_anchors(studio, params, ("frontal",), k=params.n_candidates - made, progress=progress, done=made)
     if not params.select:
         return f"{params.n_candidates} candidates; choose one"
-    why = _chosen(before) or _choose(studio, params, progress)
+    if params.n_candidates:
+        why = _chosen(before) or _choose(studio, params, progress)
+    else:
+        load_anchor(studio.config.paths.references, params.persona)  # without one nothing is begun
+        why = "Made from the anchor in force."
     there = {record.anchor_kind for record in before}
     kinds = tuple(kind for kind in params.kinds if kind not in there)
     if kinds:
@@ -119,9 +123,9 @@ def _specs(studio: Studio, items: Sequence[BatchItem]) -> list[JobSpec]:
         InputError: There is no such persona or scenario.
     """
     batch = studio.job_id or f"{studio.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    prompts = [(item, _prompt(studio, item)) for item in items]
     for persona in {item.persona: None for item in items}:
         load_anchor(studio.config.paths.references, persona)  # without one nothing is begun
-    prompts = [(item, _prompt(studio, item)) for item in items]
     wanted = [(item, prompt, item.seed + i) for item, prompt in prompts for i in range(item.n)]
     return [
         JobSpec(

@@ -67,7 +67,13 @@ def test_attempts_are_listed_and_the_chains_are_unbroken(workspace: Path) -> Non
     assert attempts[0]["max_attempts"] == 5
     verified = run(workspace, "log", "verify", "--json")
     assert verified.exit_code == 0
-    assert {Path(report["file"]).name for report in json.loads(verified.stdout)} >= {"metrics.jsonl", "anchors.jsonl"}
+    found = json.loads(verified.stdout)
+    assert found["ok"]
+    assert {Path(report["name"]).name for report in found["journals"]} >= {
+        "metrics.jsonl",
+        "anchors.jsonl",
+        "submissions.jsonl",
+    }
 
 
 def test_a_changed_record_is_found(workspace: Path) -> None:
