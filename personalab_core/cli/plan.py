@@ -53,30 +53,15 @@ def new(
     Earlier ideas are not repeated. The plan before is kept under plans/.
     Example: personalab plan new daniperez -n 9 --start 2026-12-01 --per-week 3
     """
-    from datetime import timedelta
-
-    from personalab_core.config import PersonaStore
-    from personalab_core.generation import IdeaGenerator
-    from personalab_core.generation.plan_store import spread
+    from personalab_core.jobs.planned import new_plan
     from personalab_core.jobs.studio import Studio
-    from personalab_core.prompts import load_system_prompts
 
     config = chosen(context).load()
-    character = PersonaStore(config.paths.personas).get(persona)
+    require_persona(config, persona)
     note_simulated(config)
-    studio, store = Studio(config), _store(config)
-    plan = IdeaGenerator(
-        client=studio.client,
-        config=config,
-        persona=character,
-        system_prompts=load_system_prompts(config),
-        n_items=n,
-        earlier=store.history(persona),
-        clock=studio.clock,
-    ).generate()
-    first = start.date() if start else studio.clock().date() + timedelta(days=1)
-    plan = plan.model_copy(update={"planned_content": spread(plan.planned_content, start=first, per_week=per_week)})
-    path = store.replace(plan)
+    first = start.date() if start else None
+    plan = new_plan(Studio(config), persona, n_items=n, start=first, per_week=per_week)
+    path = _store(config).path(persona)
     if as_json:
         print_json({"path": str(path), "plan": plan})
         return

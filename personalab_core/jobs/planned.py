@@ -3,20 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 from personalab_core.config import Config, PersonaStore
 from personalab_core.errors import InputError
-from personalab_core.generation import PlanStore
+from personalab_core.generation import IdeaGenerator, PlanStore
+from personalab_core.generation.plan_store import spread
 from personalab_core.jobs.control import Progress
 from personalab_core.jobs.params import BatchItem, BatchParams, WorkspaceRef
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import run_batch
 from personalab_core.orchestration import RegistryWriter
-from personalab_core.prompts import subject_description
+from personalab_core.prompts import load_system_prompts, subject_description
 from personalab_core.runtime import JobResult
 from personalab_core.schemas import Character, ContentPlan, ImagePrompt, PlannedContent, VideoPrompt
+
+
+def new_plan(studio: Studio, persona: str, *, n_items: int, start: date | None, per_week: int) -> ContentPlan:
+    """Ask the text provider for ideas, spread them over the calendar and put the plan in force.
+
+    Earlier ideas are not repeated; the plan before is kept under ``plans/``.
+
+    Args:
+        studio: Reaches the provider.
+        persona: Whom to plan for.
+        n_items: How many pieces.
+        start: First day; the day after today if ``None``.
+        per_week: Pieces a week, 1 to 21.
+
+    Raises:
+        UnknownPersonaError: There is no such persona.
+        InputError: ``per_week`` is out of range.
+        LLMError: The call failed, was blocked, was not valid twice, or brought nothing new.
+        WorkspaceError: The plan cannot be written; the one before is still in force.
+    """
+    config, store = studio.config, PlanStore(studio.config.paths.output)
+    first = start or studio.clock().date() + timedelta(days=1)
+    spread((), start=first, per_week=per_week)  # refused before anything is paid
+    plan = IdeaGenerator(
+        client=studio.client,
+        config=config,
+        persona=studio.personas.get(persona),
+        system_prompts=load_system_prompts(config),
+        n_items=n_items,
+        earlier=store.history(persona),
+        clock=studio.clock,
+    ).generate()
+    plan = plan.model_copy(update={"planned_content": spread(plan.planned_content, start=first, per_week=per_week)})
+    store.replace(plan)
+    return plan
 
 
 def due_items(
