@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
-from pages.components import access, charts, loaders, parts, rows, snippets, state
+from pages.components import access, charts, dialogs, loaders, notices, parts, rows, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import GenerateAnchorsParams, Job
-from personalab_core.views import numbers
+from personalab_core.views import numbers, words
 from personalab_core.views.anchors import AnchorsView, Candidate
 from personalab_core.views.faces import CompareSide
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.runs import rows_to_show
 from personalab_core.views.workspace import Workspace
 
-PICKED = "anchors.picked"
+PICKED, UPLOAD = "anchors.picked", "anchors.upload"
+MAX_UPLOAD_MB = 20
+KINDS = {kind: name for kind, name in words.ANCHOR_KINDS.items() if kind != "frontal"}
 
 
 def show(
@@ -64,11 +67,53 @@ def _head(
         chosen = state.chosen_persona(names)
         if chosen != history.id:
             st.rerun()
-        if picked and picked.id != view.in_force_id:
-            with st.container(horizontal=True, horizontal_alignment="right"):
-                if access.button(f"Use {picked.name}", type="primary", key="anchors.use"):
-                    _use(space, history, picked)
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            dialogs.opener("Upload a picture", UPLOAD)
+            another = picked is not None and picked.id != view.in_force_id
+            if another and picked and access.button(f"Use {picked.name}", type="primary", key="anchors.use"):
+                _use(space, history, picked)
+    dialogs.show(UPLOAD, "An anchor of your own", partial(_upload, space, history))
     st.space("small")
+
+
+def _upload(space: Workspace, history: PersonaHistory) -> None:
+    """Take a picture, check it, and put it among the candidates; choosing it is another step."""
+    snippets.small(
+        f"One picture that shows {history.first_name} alone, from the front, sharp and large. It is stored anew "
+        "without its metadata and joins the candidates; the anchor changes only when you use it."
+    )
+    file = st.file_uploader(
+        "Picture",
+        type=["png", "jpg", "jpeg", "webp"],
+        max_upload_size=MAX_UPLOAD_MB,
+        key="anchors.file",
+        label_visibility="collapsed",
+    )
+    if file is None or not access.button("Check and add", type="primary", key="anchors.bring"):
+        return
+    try:
+        with st.spinner("Checking the picture."):
+            brought = space.bring_anchor(history.id, file.getvalue(), name=file.name)
+    except PersonalabError as error:
+        notices.show_refusal(f"{error} Nothing was stored from it.")
+        return
+    rows_ = [(test.subject, _TEST_MARKS[test.passed], test.found) for test in brought.tests]
+    snippets.block(snippets.table(("Checked", "", "Found"), rows_))
+    if brought.refused:
+        notices.show_refusal("This picture cannot be an anchor; nothing was stored. Bring another one.")
+    else:
+        st.success("It is among the candidates now. Choose it there to use it.")
+    snippets.small("The limits of size and sharpness are not calibrated.")
+    if brought.record and st.button("Show the candidates", key="anchors.brought"):
+        dialogs.close()
+        st.rerun()
+
+
+_TEST_MARKS = {
+    True: words.Mark("accept", "Fine"),
+    False: words.Mark("reject", "Not enough"),
+    None: words.Mark("unmeasured", "Not measured"),
+}
 
 
 def _use(space: Workspace, history: PersonaHistory, picked: Candidate) -> None:
@@ -139,7 +184,13 @@ def _past(view: AnchorsView) -> None:
         snippets.block(snippets.facts(view.ranking))
     snippets.section("Anchors so far", below=True)
     if view.past:
+        if len(view.past_pictures) > 1:
+            snippets.block(snippets.kinds(view.past_pictures))
         snippets.block(snippets.facts(view.past))
+        snippets.small(
+            "Scores are comparable only against one anchor. Each change began a new timeline; the records before it "
+            "kept their scores."
+        )
     with st.expander("Formula"):
         st.latex(r"c_i = \tfrac{1}{n-1}\sum_{j \ne i} \max(0,\ \langle e_i, e_j\rangle)")
         snippets.small("The mean cosine similarity of candidate i to all others; the highest one wins.")
@@ -153,6 +204,14 @@ def _make(space: Workspace, history: PersonaHistory, *, primary: bool) -> None:
     by_hand = st.checkbox(
         "I choose myself", key="anchors.by_hand", help="Only the candidates are made, and nothing is chosen."
     )
+    kinds = st.multiselect(
+        "Also make, from the anchor",
+        list(KINDS),
+        default=list(KINDS),
+        format_func=KINDS.get,
+        key="anchors.kinds",
+        disabled=by_hand,
+    )
     cost = "simulated, $0.00" if space.config.simulated else "price unknown"
     snippets.small(
         "Simulated, $0.00: nothing is spent."
@@ -161,12 +220,30 @@ def _make(space: Workspace, history: PersonaHistory, *, primary: bool) -> None:
     )
     label = f"Make {n} candidates ({cost})"
     if access.button(label, type="primary" if primary else "secondary", key="anchors.make"):
-        params = GenerateAnchorsParams(
-            workspace=space.reference, persona=history.id, n_candidates=n, select=not by_hand, seed=seed
+        _submit(space, history, n=n, kinds=kinds, select=not by_hand, seed=seed)
+    if history.anchor is None or not kinds or by_hand:
+        return
+    views = numbers.plural(len(kinds), "other view", "other views")
+    if access.button(f"Make only {views} ({cost})", key="anchors.kinds_only", help="From the anchor in force."):
+        _submit(space, history, n=0, kinds=kinds, select=True, seed=seed)
+
+
+def _submit(
+    space: Workspace, history: PersonaHistory, *, n: int, kinds: Sequence[str], select: bool, seed: int
+) -> None:
+    try:
+        params = GenerateAnchorsParams.model_validate(
+            {
+                "workspace": space.reference,
+                "persona": history.id,
+                "n_candidates": n,
+                "kinds": tuple(kind for kind in KINDS if kind in kinds),
+                "select": select,
+                "seed": seed,
+            }
         )
-        try:
-            space.jobs.submit("generate_anchors", params)
-        except PersonalabError as error:
-            st.error(str(error))
-            return
-        st.rerun()
+        space.jobs.submit("generate_anchors", params)
+    except PersonalabError as error:
+        notices.show_refusal(str(error))
+        return
+    st.rerun()

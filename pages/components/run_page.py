@@ -8,7 +8,7 @@ from pages.components import access, loaders, parts, rows, snippets, state
 from personalab_core.jobs import Job
 from personalab_core.schemas import Character
 from personalab_core.views import words
-from personalab_core.views.generate import Rules, RunView, build_run_view, rules_of
+from personalab_core.views.generate import Rules, RunView, budget_of, build_run_view, rules_of
 from personalab_core.views.runs import NEW_RUN
 from personalab_core.views.workspace import Workspace
 
@@ -32,6 +32,7 @@ def _draw(space: Workspace, character: Character, job: Job) -> None:
         space.history(character),
         job,
         rules=rules_of(job, default_rules(space)),
+        budget_usd=budget_of(job, space.config.budget.per_run),
         simulated=space.config.simulated,
         now=loaders.now(),
         zone=loaders.zone(),
@@ -67,11 +68,23 @@ def _actions(space: Workspace, view: RunView) -> None:
     if view.active and access.button("Cancel run", key="generate.cancel", help="What is finished is kept."):
         space.jobs.cancel(view.job_id)
         st.rerun()
-    if view.resumable and access.button("Resume", type="primary", key="generate.resume"):
-        space.jobs.resume(view.job_id)
-        st.rerun()
+    if view.resumable:
+        _resume(space, view)
     if st.button("New run", key="generate.new"):
         st.query_params[state.RUN] = NEW_RUN
+        st.rerun()
+
+
+def _resume(space: Workspace, view: RunView) -> None:
+    """Offer to go on; a run that stopped at its budget asks for another limit first."""
+    overrides = {}
+    if view.paused and not view.simulated:
+        limit = st.number_input(
+            "New limit (US$)", min_value=0.0, value=view.budget_usd, step=0.5, format="%.2f", key="generate.more"
+        )
+        overrides = {"budget.per_run": limit}
+    if access.button("Resume", type="primary", key="generate.resume"):
+        space.jobs.resume(view.job_id, overrides=overrides)
         st.rerun()
 
 

@@ -166,11 +166,12 @@ class BatchParams(JobParams):
 class GenerateAnchorsParams(JobParams):
     """Generate a persona's anchor candidates, select one, then derive the other kinds.
 
-    With ``select=False`` only the frontal candidates are made and a person chooses.
+    With ``select=False`` only the frontal candidates are made and a person chooses. With ``n_candidates=0`` only
+    the other kinds are made, from the anchor in force.
     """
 
     persona: PersonaId
-    n_candidates: int = Field(default=4, ge=1, le=24)
+    n_candidates: int = Field(default=4, ge=0, le=24)
     select: bool = True
     kinds: tuple[AnchorKind, ...] = ("three_quarter", "smile", "silhouette", "natural_light")
     seed: int = Field(default=0, ge=0)

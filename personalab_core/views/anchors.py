@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from statistics import median
 
+from personalab_core.jobs.own_anchor import UPLOADED
 from personalab_core.schemas import AnchorRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.faces import CompareSide
@@ -58,6 +60,7 @@ class AnchorsView:
     why: str
     records_at_stake: int
     past: tuple[tuple[str, str], ...]
+    past_pictures: tuple[CompareSide, ...]
     simulated: bool
     problems: tuple[str, ...]
 
@@ -80,7 +83,7 @@ def build_anchors_view(history: PersonaHistory, *, now: datetime, zone: tzinfo) 
     frontal = _newest_batch(history)
     chosen = history.anchor
     central = _central(chosen, frontal)
-    names = {record.path: f"Frontal {n}" for n, record in enumerate(frontal, 1)}
+    names = _names(frontal)
     apart = _apart(central)
     best = max(central, key=lambda path: central[path] or 0.0, default=None) if central else None
     in_force = next((r for r in frontal if chosen and r.image_sha256 == chosen.image_sha256), None)
@@ -102,9 +105,21 @@ def build_anchors_view(history: PersonaHistory, *, now: datetime, zone: tzinfo) 
         why=_why(chosen),
         records_at_stake=history.drift.n_of_anchor(chosen.image_sha256) if chosen else 0,
         past=_past(history, names, now=now, zone=zone),
+        past_pictures=_past_pictures(history, now=now, zone=zone),
         simulated=any(r.context.simulated for r in history.anchors if r.context),
         problems=history.problems,
     )
+
+
+def _names(frontal: Sequence[AnchorRecord]) -> dict[str, str]:
+    """Return what each candidate is called: numbered apart, those that were made and those that a person brought."""
+    counted: Counter[str] = Counter()
+    names = {}
+    for record in frontal:
+        what = "Own picture" if record.strategy == UPLOADED else "Frontal"
+        counted[what] += 1
+        names[record.path] = f"{what} {counted[what]}"
+    return names
 
 
 def _newest_batch(history: PersonaHistory) -> list[AnchorRecord]:
@@ -113,6 +128,8 @@ def _newest_batch(history: PersonaHistory) -> list[AnchorRecord]:
     chosen = history.anchor
     compared = [made[path] for path in chosen.candidates if path in made] if chosen else []
     newer = [r for r in made.values() if not chosen or r.timestamp > chosen.timestamp]
+    if newer and all(r.strategy == UPLOADED for r in newer):
+        return compared + newer  # brought, to stand beside those that are there
     return newer or compared or list(made.values())
 
 
@@ -236,6 +253,19 @@ def _kinds(history: PersonaHistory) -> tuple[CompareSide, ...]:
     for kind in order:
         name = words.ANCHOR_KINDS[kind]
         sides.append(CompareSide(anchor_picture(newest[kind], alt=f"{history.name}, {name.lower()}"), name))
+    return tuple(sides)
+
+
+def _past_pictures(history: PersonaHistory, *, now: datetime, zone: tzinfo) -> tuple[CompareSide, ...]:
+    """Return the pictures of every anchor there was, the newest first; the candidates they were are kept."""
+    chosen = [r for r in history.anchors if r.kind == "anchor_selected" and r.anchor_kind == "frontal"]
+    kept = {r.image_sha256: r for r in history.anchors if r.kind == "anchor_candidate"}
+    sides = []
+    for n, record in enumerate(reversed(chosen)):
+        since = numbers.day(record.timestamp, now=now, zone=zone)
+        alt = f"{history.name}, {'anchor' if n == 0 else 'earlier anchor'} from {since}"
+        shown = anchor_picture(kept.get(record.image_sha256, record), alt=alt)
+        sides.append(CompareSide(shown, f"{'Since' if n == 0 else 'From'} {since}"))
     return tuple(sides)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from statistics import median
 
 from pydantic import JsonValue
 
-from personalab_core.jobs import GenerateImagesParams, Job
+from personalab_core.jobs import BatchParams, GenerateImagesParams, Job
 from personalab_core.schemas import AssetOutcome, AttemptRecord, Decision
 from personalab_core.views import numbers, words
 from personalab_core.views.history import Asset, PersonaHistory, group_assets
@@ -28,14 +27,6 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run would cost and take, and the words of the button that starts it."""
-
-    button: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunView:
     """One run of pictures, live or ended."""
 
@@ -51,6 +42,8 @@ class RunView:
     log: tuple[str, ...]
     active: bool
     resumable: bool
+    paused: bool
+    budget_usd: float | None
     simulated: bool
 
 
@@ -60,7 +53,14 @@ def attempts_of(history: PersonaHistory, job_id: str) -> list[AttemptRecord]:
 
 
 def build_run_view(
-    history: PersonaHistory, job: Job, *, rules: Rules, simulated: bool, now: datetime, zone: tzinfo
+    history: PersonaHistory,
+    job: Job,
+    *,
+    rules: Rules,
+    budget_usd: float | None = None,
+    simulated: bool,
+    now: datetime,
+    zone: tzinfo,
 ) -> RunView:
     """Return a run of pictures as lanes.
 
@@ -68,6 +68,7 @@ def build_run_view(
         history: The persona it is for.
         job: Its row.
         rules: Thresholds and limits the run works with.
+        budget_usd: What it may cost at most, if that is limited.
         simulated: Whether the pictures come from the simulator.
         now: Current time (UTC).
         zone: The viewer's time zone.
@@ -83,11 +84,13 @@ def build_run_view(
         lanes=_lanes(history, job, assets, rules),
         anchor=history.anchor_picture if history.anchor else None,
         progress=job.done / job.total if job.total else 0.0,
-        facts=_facts(job, attempts, rules, now=now, zone=zone),
+        facts=_facts(job, attempts, rules, budget_usd, now=now, zone=zone),
         rules=_rules(job, rules),
         log=tuple(_log_line(r, assets, zone) for r in attempts[-40:]),
         active=job.active,
         resumable=job.resumable,
+        paused=job.state == "paused",
+        budget_usd=budget_usd,
         simulated=simulated,
     )
 
@@ -165,12 +168,13 @@ def _ended(assets: Sequence[Asset]) -> str:
 
 
 def _facts(
-    job: Job, attempts: Sequence[AttemptRecord], rules: Rules, *, now: datetime, zone: tzinfo
+    job: Job, attempts: Sequence[AttemptRecord], rules: Rules, budget_usd: float | None, *, now: datetime, zone: tzinfo
 ) -> tuple[tuple[str, str], ...]:
     n_accepted = sum(r.decision is Decision.ACCEPT for r in attempts)
     rows = [("Accepted", f"{n_accepted} of {job.total}")]
     rows.append(("Attempts", f"{len(attempts)} of at most {job.total * rules.max_attempts}"))
-    rows.append(("Spent", _spent(attempts)))
+    of = f" of {numbers.money(budget_usd)}" if budget_usd is not None else ""
+    rows.append(("Spent", f"{_spent(attempts)}{of}"))
     if job.started_at:
         started = numbers.when(job.started_at, now=now, zone=zone)
         ago = numbers.ago(job.started_at, now=now, zone=zone)
@@ -199,17 +203,31 @@ def _rules(job: Job, rules: Rules) -> tuple[tuple[str, str], ...]:
 def seed_of(job: Job) -> int | None:
     """Return the seed a run of pictures was started with."""
     params = params_of(job)
+    if isinstance(params, BatchParams):
+        return params.items[0].seed
     return params.seed if params else None
 
 
-def params_of(job: Job) -> GenerateImagesParams | None:
+def params_of(job: Job) -> GenerateImagesParams | BatchParams | None:
     """Return the parameters of a run of pictures, or ``None`` for another kind of job or an unreadable row."""
-    if job.kind != "generate_images":
+    kinds: dict[str, type[GenerateImagesParams | BatchParams]] = {
+        "generate_images": GenerateImagesParams,
+        "batch": BatchParams,
+    }
+    if job.kind not in kinds:
         return None
     try:
-        return GenerateImagesParams.model_validate_json(job.params_json)
+        params = kinds[job.kind].model_validate_json(job.params_json)
     except ValueError:
         return None
+    return params if isinstance(params, GenerateImagesParams | BatchParams) else None
+
+
+def budget_of(job: Job, default: float | None) -> float | None:
+    """Return what a run may cost at most in US dollars, or ``None`` without a limit."""
+    params = params_of(job)
+    value = params.overrides.get("budget.per_run", default) if params else default
+    return float(value) if isinstance(value, int | float) else None
 
 
 _ACCEPT, _RETRY, _MOST = (
@@ -245,36 +263,3 @@ def _log_line(record: AttemptRecord, assets: Sequence[Asset], zone: tzinfo) -> s
     value = f" {record.scores.composite:.2f}" if record.scores.composite is not None else ""
     mark = words.decision_mark(record).word.lower()
     return f"{record.timestamp.astimezone(zone):%H:%M:%S} asset {number} attempt {record.attempt}: {mark}{value}"
-
-
-def estimate(history: PersonaHistory, *, n_assets: int, simulated: bool) -> Estimate:
-    """Return what a run of so many pictures would cost and take, from this persona's own past.
-
-    The price per picture is what the accepted ones have cost so far, retries included.
-    """
-    what = numbers.plural(n_assets, "picture").replace(numbers.NBSP, " ")
-    past = history.attempts.newest(200)
-    took = _time(past, n_assets)
-    if simulated:
-        sentence = "Simulated, $0.00: nothing is spent."
-        return Estimate(f"Generate {what} (simulated, $0.00)", sentence + (f" Takes {took}." if took else ""))
-    real = [r for r in past if not r.context.simulated]
-    n_accepted = sum(r.decision is Decision.ACCEPT for r in real)
-    spent = numbers.total_usd(r.cost.amount_usd for r in real)
-    if spent is None or not n_accepted:
-        return Estimate(
-            f"Generate {what} (price unknown)", "The price is unknown until the provider's prices are there."
-        )
-    cost = numbers.money(n_assets * spent / n_accepted)
-    return Estimate(
-        f"Generate {what} for about {cost}", f"From {n_accepted} accepted so far." + (f" Takes {took}." if took else "")
-    )
-
-
-def _time(past: Sequence[AttemptRecord], n_assets: int) -> str:
-    seconds = [r.timings.generate_s + (r.timings.measure_s or 0) for r in past if r.timings.generate_s is not None]
-    n_assets_past = len({r.asset_id for r in past})
-    if not seconds or not n_assets_past:
-        return ""
-    took_s = max(1.0, n_assets * median(seconds) * len(past) / n_assets_past)
-    return f"about {round(took_s)}{numbers.NBSP}s" if took_s < 60 else numbers.duration(took_s)

@@ -131,6 +131,9 @@ def rows_to_show(jobs: Sequence[Job], names: Mapping[str, str], *, now: datetime
     return tuple(run_row(job, names, now=now) for job in shown)
 
 
+RUN_KINDS = frozenset({"generate_images", "batch"})
+"""Kinds of job that make pictures attempt by attempt; several scenes at once are a batch."""
+
 NEW_RUN = "new"
 """What the address says when a person wants the form although a run is going on."""
 
@@ -142,8 +145,8 @@ def page_run(jobs: Sequence[Job], *, wanted: str | None) -> Job | None:
         jobs: The persona's jobs, newest first.
         wanted: Id from the address, or :data:`NEW_RUN`; anything unknown is ignored.
     """
-    runs = [job for job in jobs if job.kind == "generate_images"]
+    runs = [job for job in jobs if job.kind in RUN_KINDS]
     if wanted == NEW_RUN:
         return None
     asked = next((job for job in runs if job.id == wanted), None)
-    return asked or next((job for job in runs if job.active), None)
+    return asked or next((job for job in runs if job.active or job.state == "paused"), None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
+from personalab_core.generation import PlanStore
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
@@ -17,14 +19,19 @@ from personalab_core.schemas import (
     AnchorRecord,
     AttemptRecord,
     Character,
+    ContentPlan,
     Decision,
     DriftEventRecord,
     OverrideRecord,
+    PlannedContent,
 )
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.permissions import Person, ReadOnlyJobs, ReadOnlyPersonas, refuse
 from personalab_core.views.records import Records
+
+if TYPE_CHECKING:
+    from personalab_core.jobs.own_anchor import OwnAnchor
 
 
 class OpenRecords(Protocol):
@@ -192,6 +199,18 @@ class Workspace:
         watch = self.records.watch
         return (watch.accept if accept else watch.hold)(persona, reason=reason)
 
+    def bring_anchor(self, persona: str, data: bytes, *, name: str) -> OwnAnchor:
+        """Check a picture that a person brought and put it among the candidates; return what was found.
+
+        Raises:
+            PersonalabError: It is no picture, it cannot be written, or the person may only look.
+        """
+        self.must_edit()
+        from personalab_core.jobs.own_anchor import bring_own_anchor
+        from personalab_core.jobs.studio import Studio
+
+        return bring_own_anchor(Studio(self.config), persona, data, name=name)
+
     def override(self, attempt: AttemptRecord, decision: Decision | None, *, reason: str) -> OverrideRecord:
         """Record this person's decision on an attempt beside the measured one and return it.
 
@@ -210,6 +229,34 @@ class Workspace:
         self.must_edit()
         writer = OverrideWriter(self.config.paths.output)
         return writer.override(attempt, decision, reason=reason, by=self.person.name or "person")
+
+    @cached_property
+    def plans(self) -> PlanStore:
+        """The content plans; what changes them goes through :meth:`new_plan` and :meth:`plan_item`."""
+        return PlanStore(self.config.paths.output)
+
+    def new_plan(self, persona: str, *, n_items: int, start: date, per_week: int) -> ContentPlan:
+        """Ask the text provider for a plan, put it in force and return it.
+
+        Raises:
+            PersonalabError: It could not be made or written, or the person may only look; the plan before stays.
+        """
+        self.must_edit()
+        from personalab_core.jobs.planned import new_plan
+        from personalab_core.jobs.studio import Studio
+
+        return new_plan(Studio(self.config), persona, n_items=n_items, start=start, per_week=per_week)
+
+    def plan_item(self, persona: str, item: str, change: Callable[[PlannedContent], PlannedContent]) -> PlannedContent:
+        """Change one item of the plan in force and return it.
+
+        Raises:
+            NotAllowedError: The person may only look.
+            InputError: There is no plan, or no such item.
+            ConfigError: The plan's file is broken; it is left as it is.
+        """
+        self.must_edit()
+        return self.plans.change_item(persona, item, change)
 
     def histories(self) -> list[PersonaHistory]:
         """Return every readable persona with its records.

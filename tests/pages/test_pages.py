@@ -18,6 +18,7 @@ from tests.pages.conftest import OpenPage, answer_of, labels_of, words_of
 from tests.support.workspace_builder import WorkspaceBuilder
 
 PAGES = ["overview", "anchors", "generate", "attempts", "drift"]
+EVERY_PAGE = [*PAGES, "personas", "evaluate", "system"]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
     return builder
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY_PAGE)
 def test_an_empty_workspace_has_a_sentence(page: str, open_page: OpenPage, tmp_path: Path) -> None:
     at = open_page(page, tmp_path)
     assert not at.exception
@@ -77,7 +78,7 @@ def test_a_broken_workspace_takes_no_page_down(page: str, open_page: OpenPage, m
     assert "could not be read" in said
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", EVERY_PAGE)
 def test_a_broken_setting_is_one_sentence(page: str, open_page: OpenPage, tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text("evaluation:\n  scoring:\n    acept_threshold: 0.5\n")
     at = open_page(page, tmp_path)
@@ -113,7 +114,7 @@ def test_unmeasured_is_a_word_and_never_a_zero(open_page: OpenPage, mara: Worksp
 def test_the_detail_opens_from_the_address_and_leads_on(open_page: OpenPage, typical_root: Path) -> None:
     at = open_page("attempts", typical_root, attempt="ines-0003-1")
     assert answer_of(at) == "Not sure it is Ines: jaw width differs."
-    assert labels_of(at) == ["All attempts", "Next attempt"]
+    assert labels_of(at) == ["All attempts", "Disagree", "Next attempt"]
     at.button(key="attempt.next").click().run()
     assert answer_of(at) == "This is Ines."
 
@@ -210,7 +211,7 @@ def test_a_run_starts_with_the_chosen_rules(open_page: OpenPage, mara: Workspace
 
 def test_an_own_scene_needs_words(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
     at = open_page("generate", mara.root, persona="mara")
-    at.selectbox(key="generate.scenario").set_value("own").run()
+    at.multiselect(key="generate.scenes").set_value(["own"]).run()
     assert at.button(key="generate.start").disabled
     at.text_area(key="generate.text").set_value("Buying oranges at a market stall").run()
     at.button(key="generate.start").click().run()
@@ -249,7 +250,7 @@ def test_without_an_anchor_there_is_no_run(open_page: OpenPage, builder: Workspa
 
 def test_the_first_step_makes_the_example(open_page: OpenPage, builder: WorkspaceBuilder, jobs: JobStore) -> None:
     at = open_page("overview", builder.root)
-    assert labels_of(at) == ["Make the example personas"]
+    assert labels_of(at) == ["Make the example personas", "Create the first persona"]
     at.button(key="overview.demo").click().run()
     assert [job.kind for job in jobs.list()] == ["demo_history"]
     assert (builder.root / "personas" / "daniperez.yml").is_file()

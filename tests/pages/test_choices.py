@@ -1,0 +1,185 @@
+"""What a person may choose for a run, and an anchor of one's own."""
+
+from __future__ import annotations
+
+import io
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageFilter
+
+from personalab_core.config import load_config
+from personalab_core.jobs import BatchParams, GenerateAnchorsParams, GenerateImagesParams, JobStore
+from personalab_core.jobs.own_anchor import bring_own_anchor
+from personalab_core.jobs.studio import Studio
+from personalab_core.observability import Journal
+from personalab_core.schemas import AnchorRecord, CandidateResult, EvaluationResult, FaceSummary, MeasurementStatus
+from personalab_core.views.anchors import build_anchors_view
+from personalab_core.views.run_choice import ModelChoice, estimate, image_providers, model_overrides
+from personalab_core.views.workspace import Workspace
+from tests.pages.conftest import OpenPage, answer_of, labels_of
+from tests.support.workspace_builder import EVALUATOR, NOW, WorkspaceBuilder
+
+KEYS = {"GOOGLE_API_KEY": "sesame"}
+GEMINI = "models:\n  image: {provider: gemini, model_name: gemini-3-pro-image}\n"
+
+
+@pytest.fixture
+def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
+    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
+    monkeypatch.setattr(Workspace, "jobs", store)
+    return store
+
+
+@pytest.fixture
+def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
+    builder.persona("Mara Lindqvist", persona_id="mara")
+    builder.anchors("mara")
+    return builder
+
+
+def history(builder: WorkspaceBuilder):  # type: ignore[no-untyped-def]
+    from personalab_core.jobs import WorkspaceRef
+
+    space = Workspace.open(WorkspaceRef(folder=str(builder.root), profile="simulated"))
+    return space.history(space.personas.get("mara"))
+
+
+# Generate -------------------------------------------------------------------------------
+
+
+def test_several_scenes_are_one_batch(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
+    at = open_page("generate", mara.root, persona="mara")
+    at.multiselect(key="generate.scenes").set_value(["cafe_selfie", "studio_portrait"])
+    at.number_input(key="generate.n").set_value(3).run()
+    assert at.button(key="generate.start").label == "Generate 6 pictures (simulated, $0.00)"
+    at.button(key="generate.start").click().run()
+    assert not at.exception
+    (job,) = jobs.list(persona="mara")
+    params = BatchParams.model_validate_json(job.params_json)
+    assert [(item.scenario, item.n) for item in params.items] == [("cafe_selfie", 3), ("studio_portrait", 3)]
+    assert answer_of(at) == "The run waits for a free place."
+
+
+def test_one_scene_is_a_run_as_before(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
+    at = open_page("generate", mara.root, persona="mara")
+    at.button(key="generate.start").click().run()
+    (job,) = jobs.list(persona="mara")
+    assert GenerateImagesParams.model_validate_json(job.params_json).overrides == {}
+
+
+def test_without_a_scene_nothing_starts(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
+    at = open_page("generate", mara.root, persona="mara")
+    at.multiselect(key="generate.scenes").set_value([]).run()
+    assert at.button(key="generate.start").disabled
+
+
+def test_a_simulated_workspace_offers_no_paid_provider(tmp_path: Path) -> None:
+    config = load_config(workspace=tmp_path, environ=KEYS, profile="simulated")
+    assert image_providers(config) == ("simulated",)
+
+
+def test_a_configured_one_offers_those_with_a_key(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text("models:\n  image: {provider: replicate, model_name: owner/name}\n")
+    config = load_config(workspace=tmp_path, environ=KEYS)
+    assert image_providers(config) == ("replicate", "gemini", "simulated")
+
+
+def test_another_model_and_a_budget_become_settings_of_the_job(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(GEMINI)
+    config = load_config(workspace=tmp_path, environ=KEYS)
+    same = ModelChoice("gemini", "gemini-3-pro-image")
+    assert model_overrides(config, same, None) == {}
+    changed = model_overrides(config, ModelChoice("replicate", "owner/name"), 2.0)
+    assert changed["models.image.provider"] == "replicate"
+    assert changed["budget.per_run"] == 2.0
+    assert load_config(workspace=tmp_path, environ=KEYS, overrides=changed).budget.per_run == 2.0
+
+
+def test_the_price_is_said_before_anything_is_spent(mara: WorkspaceBuilder) -> None:
+    known = estimate(
+        history(mara), n_assets=4, choice=ModelChoice("replicate", "black-forest-labs/flux-1.1-pro"), max_attempts=3
+    )
+    assert known.button == "Generate 4 pictures for $0.16 to $0.48"
+    unknown = estimate(history(mara), n_assets=1, choice=ModelChoice("replicate", "owner/name"), max_attempts=3)
+    assert "price unknown" in unknown.button
+    free = estimate(history(mara), n_assets=1, choice=ModelChoice("simulated", "portrait-image-1"), max_attempts=3)
+    assert "simulated, $0.00" in free.button
+
+
+# Anchors --------------------------------------------------------------------------------
+
+
+def test_only_the_other_views_are_made_anew(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
+    at = open_page("anchors", mara.root, persona="mara")
+    at.multiselect(key="anchors.kinds").set_value(["smile"]).run()
+    at.button(key="anchors.kinds_only").click().run()
+    assert not at.exception
+    (job,) = jobs.list(persona="mara")
+    params = GenerateAnchorsParams.model_validate_json(job.params_json)
+    assert (params.n_candidates, params.kinds) == (0, ("smile",))
+
+
+class Eye:
+    """Finds as many faces as it is told, all of one size."""
+
+    info = EVALUATOR
+
+    def __init__(self, n_faces: int = 1, apart_px: float = 80.0) -> None:
+        self.n_faces, self.apart_px = n_faces, apart_px
+
+    def evaluate(self, anchor_path: object, candidate_paths: list[object]) -> EvaluationResult:
+        face = FaceSummary(
+            box=(100, 100, 400, 400), size_fraction=0.5, frame_size="head", inter_ocular_distance_px=self.apart_px
+        )
+        found = CandidateResult(
+            path=str(candidate_paths[0]), status=MeasurementStatus.MEASURED, n_faces=self.n_faces, face=face
+        )
+        return EvaluationResult(anchor_path=str(anchor_path), evaluator=EVALUATOR, candidates=(found,))
+
+
+def checkered(side: int = 512, *, blur: float = 0.0) -> bytes:
+    squares = Image.effect_noise((side, side), 90).convert("RGB")
+    buffer = io.BytesIO()
+    squares.filter(ImageFilter.GaussianBlur(blur)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "eye", "failed"),
+    [
+        (checkered(), Eye(), []),
+        (checkered(300), Eye(), ["Size"]),
+        (checkered(), Eye(n_faces=2), ["One face"]),
+        (checkered(), Eye(apart_px=20), ["Face size"]),
+        (checkered(blur=12), Eye(), ["Sharpness"]),
+    ],
+)
+def test_an_own_anchor_is_checked(mara: WorkspaceBuilder, data: bytes, eye: Eye, failed: list[str]) -> None:
+    studio = Studio(mara.config, evaluator=eye, clock=lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    brought = bring_own_anchor(studio, "mara", data, name="mine.png")
+    assert [test.subject for test in brought.tests if test.passed is False] == failed
+    log = mara.config.paths.references / "mara" / "anchors" / "anchors.jsonl"
+    uploaded = [r for r in Journal(log, AnchorRecord).read().records if r.strategy == "upload"]
+    assert len(uploaded) == (0 if failed else 1)
+
+
+def test_an_own_picture_joins_the_candidates_and_leaves_the_anchor(mara: WorkspaceBuilder) -> None:
+    studio = Studio(mara.config, evaluator=Eye(), clock=lambda: NOW)
+    bring_own_anchor(studio, "mara", checkered(), name="mine.png")
+    view = build_anchors_view(history(mara), now=NOW, zone=UTC)
+    assert [c.name for c in view.candidates] == ["Frontal 1", "Frontal 2", "Frontal 3", "Frontal 4", "Own picture 1"]
+    assert view.answer == "Frontal 2 is the anchor of Mara."
+
+
+def test_a_bad_file_is_a_sentence(open_page: OpenPage, mara: WorkspaceBuilder) -> None:
+    at = open_page("anchors", mara.root, persona="mara")
+    assert "Upload a picture" in labels_of(at)
+    at.button(key="anchors.upload").click().run()
+    at.file_uploader(key="anchors.file").set_value(("harbour.png", b"not a picture", "image/png")).run()
+    at.button(key="anchors.bring").click().run()
+    assert not at.exception
+    assert "harbour.png is not a picture" in at.error[0].value
+    assert "Nothing was stored" in at.error[0].value
