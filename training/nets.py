@@ -72,10 +72,16 @@ class DetectorHead(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rows ordered image, cell row, cell column, anchor: (n, 1), (n, 2, 4), (n, 2, 10) halved over anchors."""
         x = self.tower(x)
+        return (*self._answers(x), self.points(x).permute(0, 2, 3, 1).reshape(-1, 2, 10))
+
+    def find(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` without the key points."""
+        return self._answers(self.tower(x))
+
+    def _answers(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return (
             self.score(x).permute(0, 2, 3, 1).reshape(-1, 1),
             self.box(x).permute(0, 2, 3, 1).reshape(-1, 2, 4),
-            self.points(x).permute(0, 2, 3, 1).reshape(-1, 2, 10),
         )
 
 
@@ -91,11 +97,11 @@ class Detector(nn.Module):
         super().__init__()
         first, second, third = planes
         self.stem = nn.Sequential(conv(3, stem, 3, 2), separable(stem, stem, 2))
-        # Fine maps are separable because they are large; plain convolutions on the coarse ones place the key points.
+        # Fine maps are separable because they are large; plain convolutions are affordable on the coarsest.
         self.stages = nn.ModuleList(
             (
                 nn.Sequential(conv(stem, first, 3, 2), SeparableResidual(first)),
-                nn.Sequential(conv(first, second, 3, 2), Residual(second)),
+                nn.Sequential(conv(first, second, 3, 2), SeparableResidual(second)),
                 nn.Sequential(conv(second, third, 3, 2), Residual(third)),
             )
         )
@@ -130,6 +136,33 @@ class Detector(nn.Module):
             boxes.append((half_size * torch.exp(box.clamp(-3, 3))).reshape(-1, 4))
             points.append((half_size * point).reshape(-1, 10))
         return (*scores, *boxes, *points)
+
+
+class Refiner(nn.Module):
+    """The detector's second look at a face it found: output (n, 15) for 80 x 80 crops.
+
+    Column 0 is the logit of "an upright face", 1-4 the box and 5-14 the five points, all x and y alternating,
+    (p + 1) * 40 are pixels of the crop.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = (16, 24, 40), mid: int = 20) -> None:
+        super().__init__()
+        first, second, third = channels
+        self.body = nn.Sequential(
+            conv(3, first, 5, 2),
+            conv(first, second, 3, 2),
+            Residual(second),
+            conv(second, third, 3, 2),
+            Residual(third),
+            conv(third, mid, 1),
+        )
+        self.answer = nn.Linear(mid * 100, 15)
+        nn.init.normal_(self.answer.weight, std=1e-2 / (mid * 100) ** 0.5)
+        nn.init.zeros_(self.answer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Look at (n, 3, 80, 80) RGB crops in [-1, 1]."""
+        return self.answer(torch.flatten(self.body(x), 1))
 
 
 class Landmarker(nn.Module):

@@ -29,9 +29,12 @@ from personalab_core.simulation import (
 )
 from training.samples import Sample, encode_jpeg, save_shard
 
-PEOPLE = 1200
+PEOPLE = 1900
+PROFILE_PEOPLE = range(1800, 1900)
+"""These show their profile and more, which is where a face ends for the detector's second look."""
 SHOTS = 8
-LOOKALIKE_PEOPLE = 600
+RANDOM_PEOPLE = range(600, 1200)
+"""These are drawn alone, all others in look-alike groups."""
 GROUP = 4
 SEED_BASE = 1_000_000_000
 """Training people, styles and scenes are seeded from here on; the benchmark starts at 2,000,000,000."""
@@ -73,10 +76,10 @@ class Shot:
 
 
 def training_identity(person: int) -> SimulatedIdentity:
-    """A training person; the first ones come in groups of four that differ in bones only."""
-    if person < LOOKALIKE_PEOPLE:
-        return lookalike(sample_identity(SEED_BASE + person // GROUP), SEED_BASE + person)
-    return sample_identity(SEED_BASE + 10_000_000 + person)
+    """A training person; most come in groups of four that differ in bones only."""
+    if person in RANDOM_PEOPLE:
+        return sample_identity(SEED_BASE + 10_000_000 + person)
+    return lookalike(sample_identity(SEED_BASE + person // GROUP), SEED_BASE + person)
 
 
 def plan_shot(index: int) -> Shot:
@@ -102,6 +105,9 @@ def plan_shot(index: int) -> Shot:
     if rng.random() < AWAY_SHARE:
         kind = "away"
         scene = replace(scene, yaw_deg=float(rng.choice([-1, 1]) * rng.uniform(115, 180)))
+    if person in PROFILE_PEOPLE:
+        kind = "away"
+        scene = replace(scene, yaw_deg=float(rng.choice([-1, 1]) * rng.uniform(65, 115)))
     return Shot(index, person, kind, identity, style, scene, width, height)
 
 
@@ -123,15 +129,15 @@ def render_shot(renderer: PortraitRenderer, shot: Shot) -> Sample:
     )
 
 
-def render_part(part: int, parts: int, people: int) -> Iterator[Sample]:
+def render_part(part: int, parts: int, people: range) -> Iterator[Sample]:
     """Every `parts`-th person's pictures, person by person."""
     renderer = PortraitRenderer(2)
-    for person in range(part, people, parts):
+    for person in people[part::parts]:
         for number in range(SHOTS):
             yield render_shot(renderer, plan_shot(person * SHOTS + number))
 
 
-def write_part(out: Path, part: int, parts: int, people: int) -> int:
+def write_part(out: Path, part: int, parts: int, people: range) -> int:
     """Render a part into shards and return the number of pictures."""
     out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
@@ -147,7 +153,7 @@ def write_part(out: Path, part: int, parts: int, people: int) -> int:
 
 
 def _flush(out: Path, part: int, written: int, pending: list[Sample]) -> int:
-    save_shard(out / f"part{part}_{written:06d}.npz", pending)
+    save_shard(out / f"part{part}_{pending[0].index:06d}.npz", pending)
     count = len(pending)
     pending.clear()
     print(f"part {part}: {written + count} pictures", flush=True)
@@ -160,10 +166,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--part", type=int, default=0)
     parser.add_argument("--parts", type=int, default=1)
-    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--first", type=int, default=0, help="number of the first person")
+    parser.add_argument("--people", type=int, default=PEOPLE, help="number after the last person")
     arguments = parser.parse_args()
-    if write_part(arguments.out, arguments.part, arguments.parts, arguments.people) == 0:
-        parser.error(f"part {arguments.part} of {arguments.parts} holds no person of {arguments.people}")
+    people = range(arguments.first, arguments.people)
+    if write_part(arguments.out, arguments.part, arguments.parts, people) == 0:
+        parser.error(f"part {arguments.part} of {arguments.parts} holds no person of {people}")
 
 
 if __name__ == "__main__":

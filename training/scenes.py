@@ -112,7 +112,7 @@ class SceneMaker:
         if kind == "upside_down":
             return np.ascontiguousarray(image[::-1])
         if kind == "destroyed":
-            return _destroyed(image, sample, rng)
+            return destroyed(image, sample.box, rng)
         if kind == "body":
             top = int(min(sample.box[3] + 0.3 * sample.box_width, image.shape[0] * 0.7))
             return np.ascontiguousarray(image[top:])
@@ -122,17 +122,17 @@ class SceneMaker:
         return image
 
 
-def _destroyed(image: Image, sample: Sample, rng: np.random.Generator) -> Image:
+def destroyed(image: Image, box: NDArray[np.floating], rng: np.random.Generator) -> Image:
     """A face nobody could recognise: blurred beyond .14 of its width, painted over, or a coarse mosaic."""
     choice = rng.random()
     if choice < 0.65:
-        sigma = rng.uniform(0.14, 0.4) * sample.box_width
+        sigma = rng.uniform(0.14, 0.4) * float(box[2] - box[0])
         if rng.random() < 0.5:
-            return blur_box(image, sample.box, sigma)
+            return blur_box(image, box, sigma)
         return cv2.GaussianBlur(image, (0, 0), sigma).astype(np.uint8, copy=False)
     if choice < 0.85:
-        return faceless_box(image, sample.box, rng)
-    return mosaic_box(image, sample.box, int(rng.integers(2, 4)))
+        return faceless_box(image, box, rng)
+    return mosaic_box(image, box, int(rng.integers(2, 4)))
 
 
 def _placement(

@@ -1,6 +1,6 @@
 """The whole pack from nothing: `python -m training.train_all --work DIR`.
 
-Renders the set, trains the three nets (two jobs at a time, one thread each), exports them into the model pack and runs
+Renders the set, trains the four nets (two jobs at a time, one thread each), exports them into the model pack and runs
 the benchmark that fills in its card. Under two hours on two quiet cores.
 """
 
@@ -17,7 +17,7 @@ from personalab_core.config.resources import data_path
 from training.export import PACK_NAME, export_pack
 
 CORES = 2
-CYCLES = {"recogniser": 2, "detector": 3, "landmarks": 2}
+CYCLES = {"recogniser": 4, "detector": 5, "landmarks": 3, "refiner": 3}
 """Learning rate cycles per net; the recogniser and the detector take longest and start first."""
 
 
@@ -49,7 +49,7 @@ def render(work: Path) -> None:
 
 
 def train(work: Path) -> None:
-    """Train the three nets, each in one or two cycles."""
+    """Train the four nets, each in two or three cycles."""
     with ThreadPoolExecutor(CORES) as pool:
         jobs = [pool.submit(_train_net, work, net) for net in CYCLES]
         for job in jobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +26,32 @@ from training.schedule import (
 
 PEOPLE = 700
 """Enough faces for a net this small; the other two need all."""
-STEPS = 4400
 SEED = 11
 PEAK_RATE = 4e-3
-LATER_STEPS = 1300
 LATER_RATE = 2.5e-3
-"""Later, shorter cosine cycles start from the averaged weights before; they mostly improve the key points."""
-POINTS_WEIGHT = 40.0
-BATCH_OF_SIZE = {192: 12, 256: 7, 320: 4}
-SIZE_SHARES = (0.5, 0.3, 0.2)
-LATER_SIZE_SHARES = (0.25, 0.35, 0.4)
-"""Later cycles see headshots at the size a 320-pixel detector input gives them."""
+"""Later, shorter cosine cycles start from the averaged weights before."""
+BATCH_OF_SIZE = {192: 12, 256: 7, 320: 4, 448: 2, 640: 1}
+
+
+@dataclass(frozen=True)
+class Emphasis:
+    """What a cycle trains: its length, how often each scene size comes, and the weight of the key points."""
+
+    steps: int
+    size_shares: tuple[float, ...]
+    points_weight: float
+
+
+CYCLES = (
+    Emphasis(4400, (0.5, 0.3, 0.2, 0.0, 0.0), 40.0),
+    Emphasis(1300, (0.25, 0.35, 0.4, 0.0, 0.0), 40.0),
+    Emphasis(1300, (0.25, 0.35, 0.4, 0.0, 0.0), 40.0),
+    Emphasis(1300, (0.0, 0.1, 0.4, 0.2, 0.3), 10.0),
+)
+"""The last cycle is for faces of 300 to 600 pixels, which headshots have in InsightFace's default 640-pixel input.
+
+Its key points weigh less because the refiner places them anew.
+"""
 
 
 def detector_losses(outputs: tuple[Tensor, ...], targets: list[list[LevelTarget]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,20 +92,22 @@ def _overlap(a: Tensor, b: Tensor) -> Tensor:
     return width * height / (area_a + area_b - width * height + 1e-6)
 
 
-def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
+def train(data: Path, out: Path, steps: int | None = None, init: Path | None = None) -> None:
     """Train one cycle and write the averaged weights to `out` (also every 500 steps).
 
     Args:
         data: Folder of rendered shards.
         out: Checkpoint to write.
-        steps: Length of the cycle.
+        steps: Length of the cycle, None for its own.
         init: Checkpoint of the cycle before; None starts from scratch.
     """
     prepare_torch(SEED)
     net = Detector().to(memory_format=torch.channels_last).train()
-    seed, peak, shares = SEED, PEAK_RATE, SIZE_SHARES
+    seed, peak = SEED, PEAK_RATE
     if init is not None:
-        seed, peak, shares = load_weights(net, init)["seed"] + 100, LATER_RATE, LATER_SIZE_SHARES
+        seed, peak = load_weights(net, init)["seed"] + 100, LATER_RATE
+    now = CYCLES[min((seed - SEED) // 100, len(CYCLES) - 1)]
+    steps = steps or now.steps
     maker = SceneMaker(load_samples(data, PEOPLE), seed)
     sizes = tuple(BATCH_OF_SIZE)
     optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
@@ -97,12 +115,12 @@ def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
     for step in range(1, steps + 1):
         for group in optimiser.param_groups:
             group["lr"] = cosine_rate(step, steps, peak)
-        size = int(np.random.default_rng([seed, step]).choice(sizes, p=shares))
+        size = int(np.random.default_rng([seed, step]).choice(sizes, p=now.size_shares))
         scenes = [maker.scene(step, slot, size) for slot in range(BATCH_OF_SIZE[size])]
         outputs = net(to_input([image for image, _ in scenes], 128.0))
         score, box, points = detector_losses(outputs, [assign(faces, size) for _, faces in scenes])
         optimiser.zero_grad()
-        (2 * score + box + POINTS_WEIGHT * points).backward()
+        (2 * score + box + now.points_weight * points).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         average.update()
@@ -119,8 +137,7 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
     parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    steps = arguments.steps or (LATER_STEPS if arguments.init else STEPS)
-    train(arguments.data, arguments.out, steps, arguments.init)
+    train(arguments.data, arguments.out, arguments.steps, arguments.init)
 
 
 if __name__ == "__main__":

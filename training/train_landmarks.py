@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,6 @@ from torch import Tensor
 
 from training.augment import Affine, Image, apply_affine, camera, mirror, occlude, similarity
 from training.nets import Landmarker
-from training.render_set import PEOPLE
 from training.samples import Sample, load_samples
 from training.schedule import (
     AveragedWeights,
@@ -26,16 +26,16 @@ from training.schedule import (
     to_input,
 )
 
-STEPS = 4500
+PEOPLE = 1200
+"""The recogniser alone needs more."""
 SEED = 12
 PEAK_RATE = 3e-3
-LATER_STEPS = 2000
 LATER_RATE = 2e-3
-"""A later, shorter cosine cycle starts from the averaged weights before."""
+"""Later, shorter cosine cycles start from the averaged weights before."""
 BATCH = 16
 CROP_PX = 192
 MIN_BOX_PX = 22
-SMALL_BOX_PX = 40
+SMALL_BOX_PX = 48
 WING_WIDTH, WING_CURVE = 0.10, 0.02
 
 
@@ -71,22 +71,36 @@ def average_person_points() -> NDArray[np.float32]:
     return np.asarray(rendering.faces[0].points106, np.float32)
 
 
+@dataclass(frozen=True)
+class Emphasis:
+    """What a cycle trains: its length, the share of small faces and the size of the detector's box errors."""
+
+    steps: int
+    small_share: float
+    box_noise: float
+
+
+CYCLES = (Emphasis(4500, 0.15, 1.0), Emphasis(2000, 0.15, 1.0), Emphasis(2500, 0.35, 0.65))
+"""The last cycle is for full bodies, and for the steadier boxes of the detector's second look."""
+
+
 class CropMaker:
     """Cuts 192 x 192 face crops as InsightFace does, with the noise of a detector's boxes."""
 
-    def __init__(self, samples: list[Sample], order: NDArray[np.intp], seed: int) -> None:
+    def __init__(self, samples: list[Sample], order: NDArray[np.intp], seed: int, now: Emphasis) -> None:
         faces = [s for s in samples if s.kind == "face" and s.box_width >= MIN_BOX_PX]
         self._large = [s for s in faces if s.box_width >= SMALL_BOX_PX]
         self._small = [s for s in faces if s.box_width < SMALL_BOX_PX] or self._large
         self._order = order
         self._seed = seed
+        self._now = now
 
     def crop(self, step: int, slot: int) -> tuple[Image, NDArray[np.float32]]:
         """A BGR crop and its points (106, 2) in [-1, 1]."""
         rng = np.random.default_rng([self._seed, step, slot])
-        group = self._large if rng.random() < 0.85 else self._small
+        group = self._large if rng.random() >= self._now.small_share else self._small
         sample = group[rng.integers(len(group))]
-        matrix = _noisy_crop(sample, rng)
+        matrix = _noisy_crop(sample, rng, self._now.box_noise)
         flipped = rng.random() < 0.5
         if flipped:
             matrix = mirror(matrix, CROP_PX)
@@ -115,11 +129,11 @@ def plain_crop(box: NDArray[np.floating], *, grow: float = 1.0, angle_rad: float
     return matrix
 
 
-def _noisy_crop(sample: Sample, rng: np.random.Generator) -> Affine:
+def _noisy_crop(sample: Sample, rng: np.random.Generator, noise: float) -> Affine:
     size = max(sample.box_width, float(sample.box[3] - sample.box[1]))
-    shift = np.tile(rng.normal(0, 0.03, 2) * size, 2)
+    shift = np.tile(rng.normal(0, 0.03 * noise, 2) * size, 2)
     angle = math.radians(float(np.clip(rng.normal(0, 6), -18, 18))) if rng.random() < 0.6 else 0.0
-    return plain_crop(sample.box + shift, grow=math.exp(rng.normal(0, 0.05)), angle_rad=angle)
+    return plain_crop(sample.box + shift, grow=math.exp(rng.normal(0, 0.05 * noise)), angle_rad=angle)
 
 
 def wing_loss(predicted: Tensor, true: Tensor) -> Tensor:
@@ -130,13 +144,13 @@ def wing_loss(predicted: Tensor, true: Tensor) -> Tensor:
     return torch.where(d < WING_WIDTH, small, d - offset).mean() * 10
 
 
-def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
+def train(data: Path, out: Path, steps: int | None = None, init: Path | None = None) -> None:
     """Train one cycle and write the averaged weights to `out` (also every 500 steps).
 
     Args:
         data: Folder of rendered shards.
         out: Checkpoint to write.
-        steps: Length of the cycle.
+        steps: Length of the cycle, None for its own.
         init: Checkpoint of the cycle before; None starts from scratch.
     """
     prepare_torch(SEED)
@@ -144,7 +158,9 @@ def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
     seed, peak = SEED, PEAK_RATE
     if init is not None:
         seed, peak = load_weights(net, init)["seed"] + 100, LATER_RATE
-    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), seed)
+    now = CYCLES[min((seed - SEED) // 100, len(CYCLES) - 1)]
+    steps = steps or now.steps
+    maker = CropMaker(load_samples(data, PEOPLE), mirrored_order(average_person_points()), seed, now)
     if init is None:
         net.points.bias.data = torch.from_numpy(maker.mean_points())
     optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-3)
@@ -174,8 +190,7 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
     parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    steps = arguments.steps or (LATER_STEPS if arguments.init else STEPS)
-    train(arguments.data, arguments.out, steps, arguments.init)
+    train(arguments.data, arguments.out, arguments.steps, arguments.init)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from training.augment import Affine, Image, camera, fit_similarity, mirror, occlude, similarity
 from training.nets import Recogniser
-from training.render_set import PEOPLE, REGRESSED
+from training.render_set import REGRESSED
 from training.samples import Sample, load_samples
 from training.schedule import (
     AveragedWeights,
@@ -34,18 +35,17 @@ from training.schedule import (
     to_input,
 )
 
-STEPS = 2400
 SEED = 13
 PEAK_RATE = 2.5e-3
-LATER_STEPS = 1000
 LATER_RATE = 1.3e-3
-"""A later, shorter cosine cycle starts from the averaged weights before, with a detector's misalignment throughout."""
+"""Later, shorter cosine cycles start from the averaged weights before, with a detector's misalignment throughout."""
 BATCH = 48
 CROP_PX = 112
 PAD_PX = 16
 MIN_BOX_PX = 21
 MARGIN_RAD = 0.35
 REGRESSION_WEIGHT = 25.0
+LAST_DETECTOR_NOISE = 0.55
 
 ALIGNED_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
@@ -91,9 +91,9 @@ def _plain_noise(rng: np.random.Generator) -> Affine:
     return matrix
 
 
-def _detector_noise(rng: np.random.Generator) -> Affine:
+def _detector_noise(rng: np.random.Generator, noise: float) -> Affine:
     """Misalignment that follows from noisy key points: independent, common and scale errors through the same fit."""
-    independent, common = abs(rng.normal(0, 0.07)), abs(rng.normal(0, 0.05))
+    independent, common = abs(rng.normal(0, 0.07 * noise)), abs(rng.normal(0, 0.05 * noise))
     points = ALIGNED_POINTS + PAD_PX + rng.normal(0, independent * ALIGNED_EYES_PX, (5, 2))
     points = points + rng.normal(0, common * ALIGNED_EYES_PX, 2)
     centre = CROP_PX / 2 + PAD_PX
@@ -101,7 +101,9 @@ def _detector_noise(rng: np.random.Generator) -> Affine:
     return fit_similarity(points, ALIGNED_POINTS)
 
 
-def disturbed_crop(crop: Image, rng: np.random.Generator, *, strength: float, detector_share: float) -> Image:
+def disturbed_crop(
+    crop: Image, rng: np.random.Generator, *, strength: float, detector_share: float, detector_noise: float = 1.0
+) -> Image:
     """A 112 x 112 training view of a padded crop.
 
     Args:
@@ -109,8 +111,9 @@ def disturbed_crop(crop: Image, rng: np.random.Generator, *, strength: float, de
         rng: Source of all choices.
         strength: Probability of photometric changes (the curriculum's position).
         detector_share: Probability of key point noise as the detector makes it.
+        detector_noise: Size of that noise; 1 is about 8 % of the eye distance.
     """
-    matrix = _detector_noise(rng) if rng.random() < detector_share else _plain_noise(rng)
+    matrix = _detector_noise(rng, detector_noise) if rng.random() < detector_share else _plain_noise(rng)
     if rng.random() < 0.5:
         matrix = mirror(matrix, CROP_PX)
     image = cv2.warpAffine(crop, matrix, (CROP_PX, CROP_PX)).astype(np.uint8, copy=False)
@@ -126,6 +129,12 @@ def margin_loss(cosines: Tensor, classes: Tensor, *, margin_rad: float, scale: f
     return F.cross_entropy(scale * pushed, classes)
 
 
+def spread_loss(cosines: Tensor, classes: Tensor) -> Tensor:
+    """Mean squared positive cosine to other people's centres: the margin loss only minds the nearest of them."""
+    others = torch.ones_like(cosines).scatter_(1, classes[:, None], 0.0)
+    return (F.relu(cosines) ** 2 * others).sum() / others.sum()
+
+
 @dataclass(frozen=True)
 class Emphasis:
     """What a step trains: augmentation strength, share of detector noise, margin and weights of the two losses."""
@@ -136,6 +145,8 @@ class Emphasis:
     scale: float
     margin_weight: float
     regression_weight: float
+    detector_noise: float = 1.0
+    spread_weight: float = 0.0
 
 
 def first_cycle(done: float) -> Emphasis:
@@ -160,6 +171,26 @@ def later_cycle(done: float) -> Emphasis:
         margin_weight=1.0,
         regression_weight=REGRESSION_WEIGHT * (1 - 0.6 * done),
     )
+
+
+def spreading_cycle(done: float, spread_weight: float) -> Emphasis:
+    """On crops as the cascade's key points make them (under 4 % of the eye distance), other people pushed apart."""
+    return replace(
+        later_cycle(done),
+        detector_noise=LAST_DETECTOR_NOISE,
+        regression_weight=0.6 * REGRESSION_WEIGHT * (1 - 0.6 * done),
+        spread_weight=spread_weight * ramp(done, 0.0, 0.2),
+    )
+
+
+CYCLES = (
+    (2400, 1200, first_cycle),
+    (1000, 1200, later_cycle),
+    (1500, 1200, partial(spreading_cycle, spread_weight=25.0)),
+    (1800, 1800, partial(spreading_cycle, spread_weight=40.0)),
+    (1200, 1800, partial(spreading_cycle, spread_weight=100.0)),
+)
+"""Steps and people of each, and what it trains."""
 
 
 @torch.no_grad()
@@ -190,24 +221,27 @@ def _batches(count: int, steps: int, seed: int) -> list[NDArray[np.intp]]:
     return list(order[: steps * BATCH].reshape(steps, BATCH))
 
 
-def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
+def train(data: Path, out: Path, steps: int | None = None, init: Path | None = None) -> None:
     """Train one cycle and write the averaged weights to `out` (also every 300 steps).
 
     Args:
         data: Folder of rendered shards.
         out: Checkpoint to write.
-        steps: Length of the cycle.
+        steps: Length of the cycle, None for its own.
         init: Checkpoint of the cycle before; None starts from scratch.
     """
     prepare_torch(SEED)
-    gallery = build_gallery(load_samples(data, PEOPLE))
-    print(f"{len(gallery.crops)} faces of {gallery.n_classes} people", flush=True)
     net = Recogniser().to(memory_format=torch.channels_last).train()
+    seed, peak = SEED, PEAK_RATE
+    if init is not None:
+        seed, peak = load_weights(net, init)["seed"] + 100, LATER_RATE
+    own_steps, people, cycle = CYCLES[min((seed - SEED) // 100, len(CYCLES) - 1)]
+    steps = steps or own_steps
+    gallery = build_gallery(load_samples(data, people))
+    print(f"{len(gallery.crops)} faces of {gallery.n_classes} people", flush=True)
     regression = nn.Linear(net.hidden.out_features, len(REGRESSED))
     start = torch.randn(gallery.n_classes, net.embed.out_features) * 0.05
-    seed, peak, cycle = SEED, PEAK_RATE, first_cycle
     if init is not None:
-        seed, peak, cycle = load_weights(net, init)["seed"] + 100, LATER_RATE, later_cycle
         start, regression = fitted_heads(net, gallery)
     centres = nn.Parameter(start)
     trained = [*net.parameters(), *regression.parameters()]
@@ -224,13 +258,14 @@ def train(data: Path, out: Path, steps: int, init: Path | None = None) -> None:
         cosines = F.normalize(embedding) @ F.normalize(centres).T
         arc = margin_loss(cosines, classes, margin_rad=now.margin_rad, scale=now.scale)
         fit = F.smooth_l1_loss(regression(hidden), torch.from_numpy(gallery.parameters[chosen]))
+        spread = spread_loss(cosines, classes)
         optimiser.zero_grad()
-        (now.margin_weight * arc + now.regression_weight * fit).backward()
+        (now.margin_weight * arc + now.regression_weight * fit + now.spread_weight * spread).backward()
         torch.nn.utils.clip_grad_norm_(trained, 10.0)
         optimiser.step()
         average.update()
         hits = (cosines.argmax(1) == classes).float().mean()
-        progress.add(step, arc=arc.item(), parameters=fit.item(), accuracy=hits.item())
+        progress.add(step, arc=arc.item(), parameters=fit.item(), spread=spread.item(), accuracy=hits.item())
         if step % 300 == 0 or step == steps:
             save_checkpoint(out, average, step=step, steps=steps, seed=seed)
 
@@ -242,6 +277,7 @@ def _views(gallery: Gallery, chosen: NDArray[np.intp], seeds: list[int], now: Em
             np.random.default_rng([*seeds, slot]),
             strength=now.strength,
             detector_share=now.detector_share,
+            detector_noise=now.detector_noise,
         )
         for slot, i in enumerate(chosen)
     ]
@@ -255,8 +291,7 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
     parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
     arguments = parser.parse_args()
-    steps = arguments.steps or (LATER_STEPS if arguments.init else STEPS)
-    train(arguments.data, arguments.out, steps, arguments.init)
+    train(arguments.data, arguments.out, arguments.steps, arguments.init)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def test_insightface_loads_the_three_tasks(app: Any) -> None:
 
 def test_every_portrait_has_exactly_its_one_face(measured: list[tuple[int, Rendering, list[Any]]]) -> None:
     counts = [len(faces) for _, _, faces in measured]
-    assert counts.count(1) >= len(counts) - 1
+    assert counts == [1] * len(counts)
 
 
 def test_points_are_near_the_truth(measured: list[tuple[int, Rendering, list[Any]]]) -> None:
@@ -91,8 +91,8 @@ def test_points_are_near_the_truth(measured: list[tuple[int, Rendering, list[Any
         for face in faces[:1]:
             five.append(np.linalg.norm(face.kps - truth.points5, axis=1).mean() / eyes_px)
             all_points.append(np.linalg.norm(face.landmark_2d_106 - truth.points106, axis=1).mean() / eyes_px)
-    assert np.mean(five) < 0.11
-    assert np.mean(all_points) < 0.05
+    assert np.mean(five) < 0.045
+    assert np.mean(all_points) < 0.032
 
 
 def test_a_person_is_nearer_to_themselves_than_to_a_lookalike(measured: list[tuple[int, Rendering, list[Any]]]) -> None:
@@ -103,8 +103,8 @@ def test_a_person_is_nearer_to_themselves_than_to_a_lookalike(measured: list[tup
     same = (numbers[:, None] == numbers[None]) & ~np.eye(len(numbers), dtype=bool)
     lookalikes = (numbers[:, None] // 2 == numbers[None] // 2) & (numbers[:, None] != numbers[None])
     strangers = numbers[:, None] // 2 != numbers[None] // 2
-    assert np.mean(cosines[same]) > 0.6
-    assert np.mean(cosines[same] > 0.35) > 0.95
+    assert np.mean(cosines[same]) > 0.8
+    assert np.min(cosines[same]) > 0.5
     assert np.mean(cosines[lookalikes]) < 0.35
     assert np.quantile(cosines[strangers], 0.95) < 0.45
 
@@ -113,7 +113,7 @@ def test_upside_down_people_and_backs_of_heads_have_no_face(
     app: Any, measured: list[tuple[int, Rendering, list[Any]]]
 ) -> None:
     upside_down = sum(bool(app.get(np.ascontiguousarray(r.image[::-1]))) for _, r, _ in measured)
-    assert upside_down <= 1
+    assert upside_down == 0
     renderer = PortraitRenderer(2)
     backs = 0
     for number in range(PEOPLE):

@@ -164,15 +164,15 @@ def test_a_short_swap_is_found_and_timed_within_two_sampled_frames(folder: Path)
     assert abs(swap.end_s - end_s) <= 2 * SAMPLING_S
     assert found.identity.worst_frame is not None
     assert start_s <= found.identity.worst_frame.time_s < end_s
-    assert mean_cosine(sound) - mean_cosine(found) < 0.2
+    assert mean_cosine(sound) - mean_cosine(found) < 0.2  # two of ten frames show a stranger
 
 
 @pytest.mark.parametrize("fault", [VideoFault.FLICKER, VideoFault.BLUR, VideoFault.TONAL_DRIFT])
 def test_spoilt_pixels_do_not_lower_identity_beyond_noise(folder: Path, fault: VideoFault) -> None:
-    """Within two standard deviations of a sound clip's frames, or .1: what blur costs on a face of 60 px."""
+    """Within two standard deviations of a sound clip's frames, or .05."""
     found, sound = measured(folder, fault), measured(folder)
     assert sound.identity.embedding_stats is not None
-    noise = max(0.1, 2 * sound.identity.embedding_stats.std_cosine)
+    noise = max(0.05, 2 * sound.identity.embedding_stats.std_cosine)
     assert mean_cosine(found) > mean_cosine(sound) - noise
     assert found.identity.swaps == ()
 
@@ -189,10 +189,9 @@ def test_flicker_and_blur_show_on_the_quality_axis(folder: Path) -> None:
 
 @pytest.mark.parametrize("fault", [VideoFault.TURNED_AWAY, VideoFault.HIDDEN])
 def test_a_face_out_of_sight_lowers_coverage_and_not_identity(folder: Path, fault: VideoFault) -> None:
-    """The frames beside the gap, half turned, score lower with the bundled recogniser: hence the .25."""
     found, sound = measured(folder, fault), measured(folder)
     assert found.identity.coverage <= 0.8
-    assert mean_cosine(found) > mean_cosine(sound) - 0.25
+    assert mean_cosine(found) > mean_cosine(sound) - 0.05
     assert found.identity.swaps == ()
     start_s, end_s = truth(clip(fault))["window_s"]
     uncovered = [f.frame.time_s for f in found.identity.frames if f.result.composite_score is None]
@@ -203,7 +202,7 @@ def test_a_second_person_is_counted_and_never_measured_for_the_persona(folder: P
     found, sound = measured(folder, VideoFault.SECOND_PERSON), measured(folder)
     assert found.candidate.n_faces == 2
     assert found.identity.coverage == 1.0
-    assert mean_cosine(found) > mean_cosine(sound) - 0.15
+    assert mean_cosine(found) > mean_cosine(sound) - 0.08
 
 
 def test_frozen_frames_are_counted_with_their_time(folder: Path) -> None:
