@@ -151,6 +151,17 @@ def diff(parts: Iterable[tuple[str, str]]) -> str:
     return '<p class="pl-diff">' + "".join(_DIFF[kind].format(escape(text)) for kind, text in parts) + "</p>"
 
 
+def links(pages: Iterable[tuple[str, str]]) -> str:
+    """Return named web pages as a list; whatever is no web address stays plain text."""
+
+    def line(name: str, url: str) -> str:
+        if not url.startswith(("https://", "http://")):
+            return f"<li>{escape(name)}</li>"
+        return f'<li><a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(name)}</a></li>'
+
+    return f'<ul class="pl-links">{"".join(line(name, url) for name, url in pages)}</ul>'
+
+
 def face(cut: FaceCut) -> str:
     """Return a face cut to the common size by the browser, from the untouched picture."""
     style = ""

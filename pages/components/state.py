@@ -77,6 +77,8 @@ def page_of_run(kind: str) -> PageName:
         "generate_anchors": "anchors",
         "evaluate_pictures": "evaluate",
         "evaluate_video": "video",
+        "batch": "plan",
+        "export": "export",
     }
     return pages.get(kind, "generate")
 

@@ -12,7 +12,20 @@ from personalab_core.views import numbers
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.words import Mark
 
-PageName = Literal["overview", "personas", "anchors", "generate", "attempts", "drift", "video", "evaluate", "system"]
+PageName = Literal[
+    "overview",
+    "personas",
+    "anchors",
+    "plan",
+    "prompts",
+    "generate",
+    "attempts",
+    "drift",
+    "video",
+    "export",
+    "evaluate",
+    "system",
+]
 
 RECENT_ASSETS = 8
 MANY_FAILED = 3

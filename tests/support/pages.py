@@ -7,6 +7,7 @@ EVERY_PAGE: tuple[str, ...] = (
     "/personas",
     "/anchors?persona=ines",
     "/anchors?persona=noor",
+    "/plan?persona=ines",
     "/generate?persona=ines",
     "/attempts",
     "/attempts?attempt=ines-0003-1",

@@ -1,0 +1,155 @@
+"""The plan in force as calendar and list, and what starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from pages.components import access, loaders, parts, plan_form, plan_item, plan_parts, plan_run, rows, snippets, state
+from personalab_core.jobs import BatchParams, Job
+from personalab_core.schemas import Character, ContentPlan
+from personalab_core.views import numbers
+from personalab_core.views.history import PersonaHistory
+from personalab_core.views.plan import PlanView, build_plan_view, load_plan
+from personalab_core.views.runs import run_row
+from personalab_core.views.workspace import Workspace
+
+_LOOK = "plan.look"
+
+
+def show(space: Workspace, characters: Mapping[str, Character]) -> None:
+    """Show the plan of the chosen persona, one item of it, or how to get a plan."""
+    persona = state.current_persona(characters)
+    busy = bool(_running(space, persona))
+
+    @st.fragment(run_every=rows.LIVE_EVERY_S if busy else None)
+    def follow() -> None:
+        if bool(_running(space, persona)) != busy:
+            st.rerun()  # starts or stops the timer
+        _draw(space, characters, persona)
+
+    follow()
+
+
+def _running(space: Workspace, persona: str) -> list[Job]:
+    return [job for job in space.jobs.list(persona=persona) if job.kind == "batch" and job.active]
+
+
+def _draw(space: Workspace, characters: Mapping[str, Character], persona: str) -> None:
+    plan, problem = load_plan(space.plans, persona)
+    history, wanted = space.history(characters[persona]), state.address(plan_item.ITEM)
+    busy = _items_of(_running(space, persona))
+    item = next((i for i in plan.planned_content if i.id == wanted), None) if plan else None
+    if plan and item:
+        plan_item.show(space, history, plan, item, busy=item.id in busy)
+        return
+    left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
+    with right:
+        state.chosen_persona({i: c.name for i, c in characters.items()})
+    view = (
+        build_plan_view(history, plan, today=loaders.now().astimezone(loaders.zone()).date(), busy=busy)
+        if plan
+        else None
+    )
+    with left:
+        _head(space, history, view, problem)
+    if plan is None or view is None:
+        st.space("small")
+        plan_form.show(space, history)
+        return
+    _actions(space, history, plan, view)
+    _runs(space, history)
+    _pieces(space, history, plan, view)
+    st.space("small")
+    _origin(view)
+    with st.expander("New plan"):
+        plan_form.show(space, history)
+
+
+def _items_of(jobs: Sequence[Job]) -> tuple[str, ...]:
+    found: list[str] = []
+    for job in jobs:
+        found += BatchParams.model_validate_json(job.params_json).plan_items
+    return tuple(found)
+
+
+def _head(space: Workspace, history: PersonaHistory, view: PlanView | None, problem: str) -> None:
+    page = f"Plan of {history.name}"
+    if view:
+        snippets.head(page, view.answer, view.detail, simulated=view.simulated, picture=history.anchor_picture)
+    elif problem:
+        snippets.head(page, "The plan cannot be read.", problem, simulated=space.config.simulated)
+        snippets.block(
+            snippets.note("Nothing is lost.", "Mend the file, or make a new plan; this one is kept under plans/.")
+        )
+    else:
+        why = "Ideas come from the text provider, fit the persona's pillars and place, and repeat no earlier ones."
+        snippets.head(page, f"{history.first_name} has no plan yet.", why, simulated=space.config.simulated)
+
+
+def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: PlanView) -> None:
+    looks = [parts.Option("calendar", "Calendar"), parts.Option("list", "List")]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.segments(looks, key=_LOOK, label="Look")
+        st.space("stretch")
+        if view.undecided and access.button(
+            f"Approve {numbers.plural(len(view.undecided), 'idea')}", key="plan.approve"
+        ):
+            for item in view.undecided:
+                space.plan_item(history.id, item, lambda i: i.model_copy(update={"status": "approved"}))
+            st.rerun()
+        if history.anchor is None:
+            if st.button("Choose an anchor", type="primary", key="plan.anchor"):
+                state.go("anchors", history.id)
+        elif view.due and access.button(
+            f"Make {numbers.plural(len(view.due), 'approved piece')}", type="primary", key="plan.make"
+        ):
+            plan_run.start(space, plan, view.due)
+
+
+def _runs(space: Workspace, history: PersonaHistory) -> None:
+    jobs = [job for job in space.jobs.list(persona=history.id) if job.kind == "batch"]
+    shown = [job for job in jobs if job.active or (job is jobs[0] and job.state in {"lost", "failed", "paused"})]
+    rows.show_runs([run_row(job, {history.id: history.name}, now=loaders.now()) for job in shown], space.jobs)
+
+
+def _pieces(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: PlanView) -> None:
+    chosen = (st.session_state.get(_LOOK) or {}).get("selected") or ["calendar"]
+    opened = None
+    if chosen[0] == "list":
+        opened = plan_parts.agenda(view.cards, key="plan.list")
+    else:
+        for week in view.weeks:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                snippets.section(week.title)
+                st.space("stretch")
+                if (
+                    week.due
+                    and history.anchor
+                    and len(week.due) < len(view.due)
+                    and access.button(f"Make this week's {numbers.count(len(week.due))}", key=f"plan.make.{week.id}")
+                ):
+                    plan_run.start(space, plan, week.due)
+            opened = plan_parts.week(week, key=f"plan.week.{week.id}") or opened
+        if view.unscheduled:
+            snippets.section("Without a day", below=True)
+            opened = plan_parts.agenda(view.unscheduled, key="plan.unscheduled") or opened
+    if opened:
+        st.query_params[plan_item.ITEM] = opened
+        st.rerun()
+
+
+def _origin(view: PlanView) -> None:
+    a, b = st.columns([7, 3], gap="large")
+    with a:
+        snippets.section("Where the ideas come from")
+        if view.sources:
+            snippets.block(snippets.links(view.sources))
+        else:
+            snippets.small("The text provider named no search pages for this plan.")
+        if view.repeated:
+            snippets.block(snippets.note("Not planned again.", view.repeated))
+    with b:
+        snippets.section("This plan")
+        snippets.block(snippets.facts(view.facts))
