@@ -23,6 +23,7 @@ from personalab_core.cli import (
     personas,
     plan,
     records,
+    report,
     serve,
     settings,
 )
@@ -73,6 +74,7 @@ app.add_typer(generate.app, name="generate")
 app.command("evaluate")(evaluate.evaluate)
 app.command("drift")(drift.drift)
 app.add_typer(canary.app, name="canary")
+app.command("report")(report.report)
 app.add_typer(records.app, name="log")
 app.add_typer(batch.app, name="batch")
 app.command("costs")(costs.costs)

@@ -15,6 +15,8 @@ STATE_WORDS = {
     DriftState.SPREAD: "Spread",
     DriftState.DIRECTION: "Direction",
 }
+_NOTICEABLE = 0.03
+"""Smaller changes of the score are not found quickly by any chart (``docs/drift.md``)."""
 _FRAMING = {"head": "head shots", "half": "half-body pictures", "full": "full-body pictures"}
 
 
@@ -37,7 +39,8 @@ def headline(status: DriftStatus, name: str) -> str:
         case DriftState.SPREAD:
             return f"Scores scatter {_times(status)}as wide {since(status)}."
         case _:
-            return f"The face has moved {since(status)}, though its score has not."
+            scores = ", though its scores have not" if _scores_stay(status) else ""
+            return f"The face of {name} has moved {since(status)}{scores}."
 
 
 def since(status: DriftStatus) -> str:
@@ -73,6 +76,10 @@ def explanation(status: DriftStatus) -> str:
         names = ", ".join(_FRAMING.get(name.split(" ", 1)[1], name.split(" ", 1)[1]) for name in status.unknown)
         parts.append(f"Not yet calibrated, so not judged: {names}")
     return ". ".join(parts) + "." if parts else ""
+
+
+def _scores_stay(status: DriftStatus) -> bool:
+    return status.split is not None and abs(status.split.within) < _NOTICEABLE and not status.also
 
 
 def _where(status: DriftStatus) -> str:

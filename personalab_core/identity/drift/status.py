@@ -77,7 +77,8 @@ def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
         return DriftStatus(DriftState.CALIBRATING, n, state.n)
     level = centre(monitor, charts) + charts.level.mean * unit(monitor, charts)
     common = DriftStatus(DriftState.IN_CONTROL, n, state.n, level=level, unknown=_unknown(state.known, state.past))
-    alarms = sorted(state.alarms, key=lambda alarm: (alarm.number, CHARTS.index(alarm.chart)))
+    # A fallen level says more than the moved face that it usually comes with; else the first one counts.
+    alarms = sorted(state.alarms, key=lambda a: (a.chart != "level", a.number, CHARTS.index(a.chart)))
     if not alarms:
         return common
     return _found(monitor, charts, alarms, common, offset)

@@ -1,0 +1,77 @@
+"""The monthly report: what it says, and that both files hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from personalab_core.errors import InputError
+from personalab_core.views.history import PersonaHistory
+from personalab_core.views.report import IdentityReport, Month, build_report
+from personalab_core.views.report_files import chart_svg, plain, to_html, to_pdf, write_report
+from tests.support.workspace_builder import NOW, WorkspaceBuilder
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> IdentityReport:
+    from personalab_core.views.records import Records
+
+    root = tmp_path_factory.mktemp("report")
+    builder = WorkspaceBuilder(root)
+    character = builder.persona("Inès <Duarte>", persona_id="ines")
+    builder.anchors("ines")
+    builder.history("ines", 66, after=44, step=-0.1)
+    config = builder.config
+    records = Records(config.paths.output, config.paths.references, config.evaluation.drift.log_dir, clock=lambda: NOW)
+    rooms = {"output": config.paths.output, "references": config.paths.references}
+    return build_report(records.history(character), Month.of("2026-11"), rooms=rooms, now=NOW)
+
+
+def test_it_says_what_was_made_and_what_was_found(report: IdentityReport) -> None:
+    assert report.month == "November 2026"
+    assert "has changed since about record 51" in report.finding
+    assert dict(report.made)["Assets worked on"] == "66"
+    assert dict(report.cost) == {"Spent": "$0.00, simulated"}
+    assert [e.when for e in report.events] == ["2026-11-22"]
+    assert report.chart.levels[0] is None and report.chart.levels[-1] is not None
+    assert len(report.pictures) == 8
+
+
+def test_the_html_holds_everything_and_escapes_names(report: IdentityReport) -> None:
+    page = to_html(report)
+    assert "Inès &lt;Duarte&gt;" in page
+    assert page.count("data:image/jpeg;base64,") == 9
+    assert "<polyline" in page
+    assert "http://" not in page and "https://" not in page
+
+
+def test_both_files_are_written(report: IdentityReport, tmp_path: Path) -> None:
+    html, pdf = write_report(report, tmp_path, stem="ines-2026-11")
+    assert html.read_text().startswith("<!doctype html>")
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    assert to_pdf(report).count(b"/Type /Page\n") >= 1
+
+
+def test_a_month_without_a_record_is_said(typical: Mapping[str, PersonaHistory], tmp_path: Path) -> None:
+    rooms = {"output": tmp_path, "references": tmp_path}
+    empty = build_report(typical["noor"], Month.of("2020-01"), rooms=rooms, now=NOW)
+    assert empty.finding == "Nothing was made of Noor in this month."
+    assert chart_svg(empty.chart) == "<p>No record in this month.</p>"
+    assert to_pdf(empty).startswith(b"%PDF-")
+
+
+def test_letters_the_pdf_lacks_become_question_marks() -> None:
+    assert plain("−0.058 – Żaneta") == "-0.058 - ?aneta"
+
+
+@pytest.mark.parametrize("text", ["2026-13", "2026", "26-01", "October 2026"])
+def test_a_month_has_one_form(text: str) -> None:
+    with pytest.raises(InputError, match="2026-10"):
+        Month.of(text)
+
+
+def test_the_last_month_of_a_year_ends_with_the_year() -> None:
+    assert Month.of("2026-12").end == datetime(2027, 1, 1, tzinfo=UTC)
