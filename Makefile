@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv app test test-all lint format bench wheel clean
+.PHONY: help venv app test test-all screenshots lint format bench wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,12 @@ test: lint ## Run the checks and the fast tests (under five minutes)
 	@$(TEST) -m "not slow"
 
 test-all: lint ## Run the checks and every test, as CI does
+	@scripts/get_chromium.sh
 	@$(TEST)
+
+screenshots: $(VENV)/.dev ## Make docs/pictures anew, one picture of every page
+	@scripts/get_chromium.sh
+	@$(BIN)/python scripts/make_screenshots.py
 
 lint: $(VENV)/.dev ## Check format, style, types and floors
 	@$(BIN)/ruff format --check .
