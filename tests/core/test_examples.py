@@ -12,6 +12,7 @@ import pytest
 from personalab_core.config import load_config
 from personalab_core.identity import DriftTracker
 from personalab_core.observability import GenerationMetricsLogger
+from tests.support.faces import write_grey
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,3 +105,38 @@ def test_the_batch_example_makes_pictures_at_the_same_time_and_none_twice(tmp_pa
     again = run("examples/batch.py", str(tmp_path / "ws"), "--jobs", "4", cwd=tmp_path)
     assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
     assert log.read_log("daniperez") == records
+
+
+def test_pictures_are_measured_without_generating(
+    quickstart: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    _, workspace = quickstart
+    anchors = workspace / "references/daniperez/anchors"
+    anchor = anchors / "daniperez_anchor_frontal_neutral.png"
+    same = run("examples/measure_pictures.py", str(anchor), str(anchor), cwd=workspace.parent)
+    assert same.returncode == 0, same.stderr
+    assert same.stdout.startswith("1.00  accept")
+
+
+def test_an_evaluator_of_ones_own_measures_what_the_quickstart_made(
+    quickstart: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    _, workspace = quickstart
+    ended = run("examples/own_evaluator.py", str(workspace), cwd=workspace.parent)
+    assert ended.returncode == 0, ended.stderr
+    one, _, several = ended.stdout.partition("mean of 3 anchors:")
+    assert len(one.strip().splitlines()) - 1 == len(several.strip().splitlines()) > 0
+
+
+def test_a_provider_of_ones_own_drives_the_loop(
+    quickstart: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    """A grey card, then the anchor itself: tried again, then accepted."""
+    _, workspace = quickstart
+    anchors = workspace / "references/daniperez/anchors"
+    write_grey(tmp_path / "1.png", 128)
+    (tmp_path / "2.png").write_bytes((anchors / "daniperez_anchor_frontal_neutral.png").read_bytes())
+    ended = run("examples/own_provider.py", str(tmp_path), str(workspace), cwd=workspace.parent)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "attempt 2: Same person. Score 1.00" in ended.stdout
+    assert "Accepted at attempt 2 of 3" in ended.stdout
