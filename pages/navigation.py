@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("personas.py", title="Personas"),
         st.Page("anchors.py", title="Anchors"),
         st.Page("plan.py", title="Plan"),
+        st.Page("prompts.py", title="Prompts"),
         st.Page("generate.py", title="Generate"),
         st.Page("attempts.py", title="Attempts"),
         st.Page("drift.py", title="Drift"),

@@ -15,7 +15,8 @@ from personalab_core.generation.context import compute_config_hash, context_from
 from personalab_core.generation.idea_generator import IdeaGenerator
 from personalab_core.generation.image_generator import ImageGenerator
 from personalab_core.generation.plan_store import PlanStore
-from personalab_core.generation.prompt_structuring import structure_prompt
+from personalab_core.generation.prompt_structuring import structure_prompt, structure_video_prompt
+from personalab_core.generation.prompt_writer import PromptWriter
 from personalab_core.generation.references import load_anchor
 from personalab_core.generation.requests import (
     GenerationRequest,
@@ -41,6 +42,7 @@ __all__ = [
     "ImageGenerator",
     "OnRetry",
     "PlanStore",
+    "PromptWriter",
     "ReferencePicture",
     "RetryNotice",
     "RetryPolicy",
@@ -57,4 +59,5 @@ __all__ = [
     "store_poster",
     "store_video",
     "structure_prompt",
+    "structure_video_prompt",
 ]

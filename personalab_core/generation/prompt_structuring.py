@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from personalab_core.errors import InputError
-from personalab_core.schemas import Framing, ImagePrompt
+from personalab_core.schemas import Framing, ImagePrompt, VideoPrompt
 
 _FRAMINGS: Mapping[Framing, str] = {
     "headshot": r"head[\s-]?shot|close[\s-]?up|selfie|head and shoulders",
@@ -32,6 +33,9 @@ _PLACE = re.compile(r"\s+(?=(?:in|at|inside|outside|near|beside|along) (?:a|an|t
 _OTHERS = re.compile(
     r"\b(?:friends?|couple|group|crowd|colleagues?|family|together with|two people|other people)\b", re.I
 )
+_LENGTH = re.compile(
+    r"(?:\b(?:for|lasting|about|of)\s+)*\b(\d{1,3}(?:\.\d)?)[\s-]?(?:s|sec|secs|seconds?)\b(?:\s+long)?", re.I
+)
 _SEPARATORS = re.compile(r"\s*[,;.\n]+\s*")
 
 
@@ -49,18 +53,43 @@ def structure_prompt(text: str, *, subject_description: str) -> ImagePrompt:
     >>> prompt.framing, prompt.location_details, prompt.expression, prompt.lighting
     ('headshot', 'in a cafe', 'smiling', 'soft window light')
     """
+    return ImagePrompt(subject_description=subject_description, **_fields(text))
+
+
+def structure_video_prompt(text: str, *, subject_description: str) -> VideoPrompt:
+    """Return the structured prompt of a free request for a video; a length in seconds is taken as its duration.
+
+    Args:
+        text: What a person typed, such as ``"walking along the beach, wind in her hair, 6 seconds"``.
+        subject_description: How the persona looks.
+
+    Raises:
+        InputError: The text is empty, or says nothing but a length.
+
+    >>> prompt = structure_video_prompt("walking along the beach, 6 seconds", subject_description="a woman")
+    >>> prompt.action_details, prompt.location_details, prompt.duration_s
+    ('walking', 'along the beach', 6.0)
+    """
+    length = _LENGTH.search(text)
+    scene = _LENGTH.sub("", text)
+    duration_s = float(length[1]) if length and float(length[1]) > 0 else None
+    return VideoPrompt(subject_description=subject_description, duration_s=duration_s, **_fields(scene))
+
+
+def _fields(text: str) -> dict[str, Any]:
     pieces = [part for piece in _SEPARATORS.split(text.strip()) if piece for part in _PLACE.split(piece, maxsplit=1)]
     if not pieces:
-        raise InputError("The request is empty: say what the picture shows, such as 'reading in a cafe, smiling'.")
+        raise InputError("The request is empty: say what is to be seen, such as 'reading in a cafe, smiling'.")
     fields: dict[str, list[str]] = {}
     for piece in pieces:
         fields.setdefault(_field_of(piece), []).append(piece)
-    return ImagePrompt(
-        subject_description=subject_description,
-        framing=next((name for name, words in _FRAMINGS.items() if re.search(rf"\b(?:{words})\b", text, re.I)), None),
-        other_people=bool(_OTHERS.search(text)),
+    return {
+        "framing": next(
+            (name for name, words in _FRAMINGS.items() if re.search(rf"\b(?:{words})\b", text, re.I)), None
+        ),
+        "other_people": bool(_OTHERS.search(text)),
         **{name: ", ".join(found) for name, found in fields.items()},
-    )
+    }
 
 
 def _field_of(piece: str) -> str:

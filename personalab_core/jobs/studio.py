@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property
 
 from personalab_core.config import Config, PersonaStore
-from personalab_core.generation import ImageGenerator, RetryPolicy, VideoGenerator, context_from_config
+from personalab_core.generation import ImageGenerator, PromptWriter, RetryPolicy, VideoGenerator, context_from_config
 from personalab_core.generation.context import SIMULATED_PROVIDER
 from personalab_core.generation.ticket import open_ledger
 from personalab_core.identity import DriftTracker, FaceRuntime, IdentityEvaluator, IdentityPolicy, build_evaluator
@@ -25,11 +25,11 @@ from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration import GenerationOrchestrator, OnEvent, RegistryWriter
 from personalab_core.orchestration.workbench import utc_now
-from personalab_core.prompts import AssetScenarios, load_asset_scenarios, load_patch_catalogue
+from personalab_core.prompts import AssetScenarios, load_asset_scenarios, load_patch_catalogue, load_system_prompts
 from personalab_core.publishing import Exporter, marking_for
 from personalab_core.runtime import AsyncRunner, EvaluationPool, InProcessPool, ProviderSemaphore, RateLimiter
 from personalab_core.runtime.measuring import MeasuringPool
-from personalab_core.schemas import GenerationContext
+from personalab_core.schemas import Character, GenerationContext
 
 MANY_ASSETS = 8
 """From so many assets on a job measures in processes of its own."""
@@ -184,6 +184,16 @@ class Studio:
             video.resolution,
             video.aspect_ratio,
             context=self.context.model_copy(update=changes),
+            transport_retry=self.transport_retry,
+        )
+
+    def prompt_writer(self, persona: Character) -> PromptWriter:
+        """Return what turns free requests into structured prompts of a persona, by asking the text provider."""
+        return PromptWriter(
+            client=self.client,
+            config=self.config,
+            persona=persona,
+            system_prompts=load_system_prompts(self.config),
             transport_retry=self.transport_retry,
         )
 

@@ -9,6 +9,7 @@ from personalab_core.prompts.builder import BuiltPrompt, PromptBuilder
 from personalab_core.prompts.library import (
     AnchorTemplate,
     AssetScenarios,
+    PromptOrigin,
     Scenario,
     ScenarioSet,
     SystemPrompt,
@@ -16,6 +17,7 @@ from personalab_core.prompts.library import (
     load_asset_scenarios,
     load_patch_catalogue,
     load_system_prompts,
+    prompt_origins,
 )
 from personalab_core.prompts.patches import PatchCatalogue
 from personalab_core.prompts.structure import describe_person, subject_description
@@ -27,6 +29,7 @@ __all__ = [
     "BuiltPrompt",
     "PatchCatalogue",
     "PromptBuilder",
+    "PromptOrigin",
     "Scenario",
     "ScenarioSet",
     "SystemPrompt",
@@ -36,6 +39,7 @@ __all__ = [
     "load_patch_catalogue",
     "load_system_prompts",
     "prompt_hash",
+    "prompt_origins",
     "render_template",
     "subject_description",
     "template_variables",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -160,6 +161,39 @@ def _patch_levels(file: _PromptFile, levels: Any, *keys: str) -> list[str]:
     return levels
 
 
+@dataclass(frozen=True, slots=True)
+class PromptOrigin:
+    """Where the texts of one prompt file come from.
+
+    Attributes:
+        name: Of the file, such as ``retry_patches.yml``.
+        shipped: The file with the texts that ship.
+        own: Where a file of one's own would be, or is.
+        own_keys: Dotted keys whose texts come from the own file; empty without one.
+    """
+
+    name: str
+    shipped: Path
+    own: Path
+    own_keys: tuple[str, ...]
+
+    def file_of(self, *keys: str) -> Path:
+        """Return the file that the text at a key comes from."""
+        key = ".".join(keys)
+        mine = any(own == key or own.startswith(f"{key}.") for own in self.own_keys)
+        return self.own if mine else self.shipped
+
+
+def prompt_origins(config: Config) -> tuple[PromptOrigin, ...]:
+    """Return every prompt file with what of it a file of one's own replaces.
+
+    Raises:
+        ConfigError: A file is no YAML mapping; the message names it.
+    """
+    names = (SCENARIOS_FILE, RETRY_PATCHES_FILE, ANCHOR_TEMPLATES_FILE, SYSTEM_PROMPTS_FILE)
+    return tuple(_PromptFile(name, config).origin() for name in names)
+
+
 @cache
 def shipped_template(kind: Literal["image", "video"]) -> tuple[str, str]:
     """Return the built-in template for pictures or videos, and its file."""
@@ -198,6 +232,10 @@ class _PromptFile:
             own = own[key]
         return str(self._user_path)
 
+    def origin(self) -> PromptOrigin:
+        """Return where its texts come from."""
+        return PromptOrigin(self._shipped_path.name, self._shipped_path, self._user_path, tuple(_leaves(self._own)))
+
     def build(self, section: type[_S], keys: tuple[str, ...], **fixed: Any) -> _S:
         """Return the mapping at ``keys`` as a checked section; ``fixed`` fields are not read from the file."""
         value: Any = self.values
@@ -221,6 +259,14 @@ class _PromptFile:
             close = nearest(name, list(section.model_fields))
             return f"{where} is not known. " + (f"Did you mean '{close}'?" if close else "")
         return f"{where}: expected {expectation(details)}, got {describe(details['input'])}."
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
 
 
 def _scenario_set(file: _PromptFile, group: str) -> ScenarioSet:

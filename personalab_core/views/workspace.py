@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
-from personalab_core.generation import PlanStore
+from personalab_core.generation import PlanStore, structure_prompt, structure_video_prompt
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
-from personalab_core.prompts import ScenarioSet, load_asset_scenarios
+from personalab_core.prompts import ScenarioSet, load_asset_scenarios, subject_description
 from personalab_core.schemas import (
     AnchorRecord,
     AttemptRecord,
@@ -22,8 +22,10 @@ from personalab_core.schemas import (
     ContentPlan,
     Decision,
     DriftEventRecord,
+    ImagePrompt,
     OverrideRecord,
     PlannedContent,
+    VideoPrompt,
 )
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
@@ -257,6 +259,30 @@ class Workspace:
         """
         self.must_edit()
         return self.plans.change_item(persona, item, change)
+
+    def write_prompt(self, character: Character, request: str, *, video: bool, ask: bool) -> ImagePrompt | VideoPrompt:
+        """Return the structured prompt of a free request.
+
+        Args:
+            character: Who is shown.
+            request: What a person typed.
+            video: Whether a video is wanted.
+            ask: Whether the text provider is asked; else it is taken apart by rule.
+
+        Raises:
+            InputError: The request is empty.
+            NotAllowedError: A viewer may not ask a provider, which may cost money.
+            LLMError: The call failed or gave no prompt.
+        """
+        subject = subject_description(character)
+        if not ask:
+            structure = structure_video_prompt if video else structure_prompt
+            return structure(request, subject_description=subject)
+        self.must_edit()
+        from personalab_core.jobs.studio import Studio
+
+        writer = Studio(self.config).prompt_writer(character)
+        return writer.video(request) if video else writer.image(request)
 
     def histories(self) -> list[PersonaHistory]:
         """Return every readable persona with its records.

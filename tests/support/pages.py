@@ -8,6 +8,7 @@ EVERY_PAGE: tuple[str, ...] = (
     "/anchors?persona=ines",
     "/anchors?persona=noor",
     "/plan?persona=ines",
+    "/prompts?persona=ines",
     "/generate?persona=ines",
     "/attempts",
     "/attempts?attempt=ines-0003-1",
