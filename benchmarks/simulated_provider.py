@@ -230,8 +230,8 @@ def print_curve(n_people: int, size_px: int, console: Console) -> None:
 def main() -> int:
     """Run, print, and say by the exit code whether every target is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--personas", type=int, default=12)
-    parser.add_argument("--assets", type=int, default=16, help="per persona")
+    parser.add_argument("--personas", type=int, default=24)
+    parser.add_argument("--assets", type=int, default=8, help="per persona")
     parser.add_argument("--size-px", type=int, default=640, help="long side of the pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the checks there, too")

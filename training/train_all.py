@@ -17,7 +17,7 @@ from personalab_core.config.resources import data_path
 from training.export import PACK_NAME, export_pack
 
 CORES = 2
-CYCLES = {"recogniser": 4, "detector": 5, "landmarks": 3, "refiner": 3}
+CYCLES = {"recogniser": 5, "detector": 5, "landmarks": 3, "refiner": 3}
 """Learning rate cycles per net; the recogniser and the detector take longest and start first."""
 
 
