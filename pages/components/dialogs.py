@@ -25,8 +25,15 @@ def show(name: str, title: str, body: Callable[[], None]) -> None:
         title: What it is for.
         body: Draws it; calls :func:`close` when the person is through with it.
     """
-    if st.session_state.get(_OPEN) == name:
-        st.dialog(title, position="right", on_dismiss=close)(body)()
+    if st.session_state.get(_OPEN) != name:
+        return
+
+    def drawn() -> None:
+        # A drawer hangs beside the app, not in it, and does not inherit the theme that light-dark() asks for.
+        st.html(f"<style>[role=dialog] {{ color-scheme: {st.context.theme.type or 'light'}; }}</style>")
+        body()
+
+    st.dialog(title, position="right", on_dismiss=close)(drawn)()
 
 
 def close() -> None:

@@ -131,8 +131,9 @@ def _sentences(
         )
     if not n:
         return "Nothing is measured yet.", "The pictures are stored; the measuring has not begun."
-    pictures = "picture shows" if n == 1 else "pictures show"
-    answer = f"{numbers.spelled(len(accepted))} of {n} {pictures} {who}."
+    how_many = numbers.spelled(len(accepted)) if accepted else "None"
+    pictures = f"{'picture' if n == 1 else 'pictures'} {'shows' if len(accepted) <= 1 else 'show'}"
+    answer = f"{how_many} of {n} {pictures} {who}."
     parts = []
     missing = [r for r in evaluation.measured if r.measurement.composite_score is None]
     if missing:
