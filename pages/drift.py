@@ -127,6 +127,10 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
     if view.by_source:
         snippets.section("Providers by themselves", "Adjusted level of each provider and model.")
         charts.show(drift_chart.draw_sources(view), key="drift.bysource", height=260, alt="Adjusted level by provider.")
+    if view.canaries:
+        snippets.section(f"Canaries: {view.canaries.answer}", view.canaries.meaning)
+        alt = f"Scores of the fixed prompts. {view.canaries.answer}"
+        charts.show(drift_chart.draw_canaries(view), key="drift.canaries", height=220, alt=alt)
     others = {h.id: h for h in histories.values() if h.id != history.id and h.monitored}
     if others:
         chosen = st.multiselect(
@@ -148,8 +152,7 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
         st.markdown(
             "Each point is the composite score of one measured picture against the anchor, accepted or not. Each is "
             "compared with what the persona's own baseline expects of such a picture: its framing, provider, face size "
-            f"and patches. The first {BASELINE} records say what is normal; the baseline then follows behind, up to 200 "
-            "records. "
+            f"and patches. The first {BASELINE} records say what is normal; it then follows behind, up to 200 records. "
             "The line is the exponentially weighted mean of what is left, its field the limits; the strips below show "
             "how near failures, scatter and the direction of the embedding are to theirs. In a simulated persona in "
             "whom nothing changes, the four together raise one false alarm in about 1,000 records. That was "

@@ -12,7 +12,15 @@ from pages.components.tokens import Tokens, faint, tokens
 from personalab_core.views.drift import Comparison, DriftView
 from personalab_core.views.drift_lines import ChangeMark, DriftLines, Line, Strip
 
-__all__ = ["SCORE_RANGE", "SHAPES", "draw_comparison", "draw_sources", "draw_timeline", "timeline_height"]
+__all__ = [
+    "SCORE_RANGE",
+    "SHAPES",
+    "draw_canaries",
+    "draw_comparison",
+    "draw_sources",
+    "draw_timeline",
+    "timeline_height",
+]
 
 SHAPES = {"head": "circle", "half": "diamond", "full": "triangle-up"}
 SCORE_RANGE = (0.36, 0.92)
@@ -39,7 +47,7 @@ def draw_timeline(view: DriftView, picked: str | None) -> go.Figure:
     _add_points(figure, view, c, picked)
     notes = _thresholds(view, c)
     if view.lines is not None:
-        notes += _add_lines(figure, view.lines, c, high, view.n_records)
+        notes += _add_lines(figure, view, view.lines, c, high)
         notes += _add_strips(figure, view.lines.strips, c, view.n_records)
     _axes(figure, view, low, high)
     figure.update_layout(margin={"l": 8, "r": 110, "t": 4, "b": 8}, clickmode="event+select", annotations=notes)
@@ -54,6 +62,11 @@ def draw_comparison(comparison: Comparison) -> go.Figure:
 def draw_sources(view: DriftView) -> go.Figure:
     """Return the adjusted level of each provider and model by itself."""
     return _lines(view.by_source)
+
+
+def draw_canaries(view: DriftView) -> go.Figure:
+    """Return the scores and the adjusted level of the fixed prompts."""
+    return _lines(view.canaries.lines if view.canaries else ())
 
 
 def _lines(lines: Sequence[tuple[str, Line]]) -> go.Figure:
@@ -78,14 +91,12 @@ def _axes(figure: go.Figure, view: DriftView, low: float, high: float) -> None:
     whole = timeline_height(view)
     bottom = STRIP_PX * len(strips) / whole
     ticks = record_ticks(view.n_records)
-    figure.update_yaxes(showgrid=False, showticklabels=False, range=[0, FULL], fixedrange=True)
     figure.update_layout(yaxis={"domain": [bottom, 1], "range": [low, high], "tickformat": ".2f", "dtick": 0.1})
-    figure.update_layout(yaxis_showgrid=True, yaxis_showticklabels=True)
     for place in range(len(strips)):
         top = bottom - place * STRIP_PX / whole
-        figure.update_layout(
-            {f"yaxis{place + 2}": {"domain": [top - 0.8 * STRIP_PX / whole, top - 0.2 * STRIP_PX / whole]}}
-        )
+        domain = [top - 0.8 * STRIP_PX / whole, top - 0.2 * STRIP_PX / whole]
+        axis = {"domain": domain, "range": [0, FULL], "showgrid": False, "showticklabels": False}
+        figure.update_layout({f"yaxis{place + 2}": axis})
     figure.update_xaxes(
         range=[0, view.n_records + 1], tickvals=ticks, ticktext=_ticktext(ticks), anchor="free", position=0
     )
@@ -136,8 +147,9 @@ def _add_points(figure: go.Figure, view: DriftView, c: Tokens, picked: str | Non
         figure.add_trace(go.Scatter(x=[ring.number], y=[ring.score], mode="markers", hoverinfo="skip", marker=marker))
 
 
-def _add_lines(figure: go.Figure, lines: DriftLines, c: Tokens, high: float, last: int) -> list[dict[str, Any]]:
+def _add_lines(figure: go.Figure, view: DriftView, lines: DriftLines, c: Tokens, high: float) -> list[dict[str, Any]]:
     """Draw limits, raw mean, level and the moment of change; return their labels."""
+    last = view.n_records
     _limits(figure, lines, c)
     _line(figure, lines.raw_mean, c.muted, 1, dash="dot")
     _line(figure, lines.level, c.accept, 2.5)
@@ -150,11 +162,18 @@ def _add_lines(figure: go.Figure, lines: DriftLines, c: Tokens, high: float, las
     now = (lines.level_after or lines.level)[-1:]
     for _, value in now:
         colour = c.reject if lines.level_after else c.accept
-        notes.append(_note(last, value, f"level {value:.3f}", colour, **_END))
+        beside = _beside(value, (view.accept_threshold, view.retry_threshold))
+        notes.append(_note(last, value, f"level {value:.3f}", colour, yshift=beside, **_END))
         raw = lines.raw_mean[-1][1] if lines.raw_mean else value
         if abs(raw - value) > _APART:
             notes.append(_note(last, raw, "raw mean", c.muted, **_END))
     return notes + (_mark_change(figure, lines.change, c, high, last) if lines.change else [])
+
+
+def _beside(value: float, others: Sequence[float | None]) -> int:
+    """Return how many pixels to move a label that would lie on another one."""
+    near = next((other for other in others if other is not None and abs(value - other) < _APART), None)
+    return 0 if near is None else 12 if value >= near else -12
 
 
 def _limits(figure: go.Figure, lines: DriftLines, c: Tokens) -> None:

@@ -53,6 +53,15 @@ class DriftFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Canaries:
+    """The fixed prompts: what the monitor says of them, and what that says of the pictures."""
+
+    answer: str
+    meaning: str
+    lines: tuple[tuple[str, Line], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EventRow:
     """One line of the table of events."""
 
@@ -96,6 +105,7 @@ class DriftView:
     events: tuple[EventRow, ...]
     by_source: tuple[tuple[str, Line], ...]
     behind: bool
+    canaries: Canaries | None
     problems: tuple[str, ...]
 
 
@@ -149,6 +159,7 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, now: datet
         events=tuple(_event(e, now=now, zone=zone) for e in reversed(found.events)) if found else (),
         by_source=level_by_source(found) if found and len(found.sources) > 1 else (),
         behind=found is not None and found.behind_bytes > 0,
+        canaries=_canaries(history),
         problems=history.problems,
     )
 
@@ -199,6 +210,28 @@ def timeline_csv(found: Drift) -> str:
             )
         )
     return out.getvalue()
+
+
+def _canaries(history: PersonaHistory) -> Canaries | None:
+    found, pictures = history.canaries, history.monitored
+    if found is None:
+        return None
+    scores = tuple((n, float(score)) for n, score in enumerate(found.trace["score"], 1))
+    level = level_line(found)
+    changed = pictures is not None and pictures.status.state.alarming
+    return Canaries(
+        answer=headline(found.status, "The same prompts"),
+        meaning=_meaning(found.status.state, changed=changed),
+        lines=(("scores", scores), *([("level", level)] if level else [])),
+    )
+
+
+def _meaning(state: DriftState, *, changed: bool) -> str:
+    if state is DriftState.CALIBRATING:
+        return "The fixed prompts cannot tell yet whether the vendor or our prompts changed."
+    if state.alarming:
+        return "The same prompts give another result: something changed on the vendor's side."
+    return "The same prompts still give the same person, so our own prompts changed." if changed else "Nothing changed."
 
 
 def _event(event: DriftEventRecord, *, now: datetime, zone: tzinfo) -> EventRow:

@@ -42,6 +42,8 @@ class PersonaHistory:
     problems: tuple[str, ...] = ()
     look: Callable[[str | None], Drift | None] = _not_watched
     """Asks the drift monitor about the timeline against an anchor, given by its hash."""
+    look_at_canaries: Callable[[str | None], Drift | None] = _not_watched
+    """The same of the canaries' timeline."""
 
     @property
     def id(self) -> str:
@@ -92,6 +94,11 @@ class PersonaHistory:
     def monitored(self) -> Drift | None:
         """What the drift monitor says of the timeline in force, ``None`` while it has no record."""
         return self.look(self.anchor.image_sha256 if self.anchor else None) if self.timeline else None
+
+    @cached_property
+    def canaries(self) -> Drift | None:
+        """What the drift monitor says of the fixed prompts, ``None`` if none was run."""
+        return self.look_at_canaries(self.anchor.image_sha256 if self.anchor else None)
 
     def asset_of(self, attempt: AttemptRecord) -> tuple[int, Asset]:
         """Return the asset an attempt belongs to, with its place among the persona's assets from 1."""

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from personalab_core.errors import WorkspaceError
 from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
 from personalab_core.identity.drift import DriftTracker
-from personalab_core.identity.drift.watch import DriftWatch
+from personalab_core.identity.drift.watch import CANARY_FOLDER, DriftWatch
 from personalab_core.observability import Journal
 from personalab_core.observability.line_files import torn_pieces
 from personalab_core.observability.metrics import METRICS_FILE
@@ -59,6 +59,7 @@ class Records:
         self._output, self._references = output, references
         self._drift = DriftTracker(timelines)
         self.watch = DriftWatch(timelines, output, clock=clock)
+        self.canaries = DriftWatch(timelines / CANARY_FOLDER, output / CANARY_FOLDER, clock=clock)
         self.index = RecordIndex(output / INDEX_FILE)
         self._lock = threading.Lock()
         self._histories: dict[str, tuple[object, PersonaHistory]] = {}
@@ -129,6 +130,7 @@ class Records:
             anchors=anchors,
             problems=(*torn, *self.index.problems(persona), *problems, *unread),
             look=lambda anchor: self.watch.look(persona, anchor_sha256=anchor, max_bytes=_AT_ONCE_BYTES),
+            look_at_canaries=lambda anchor: self.canaries.look(persona, anchor_sha256=anchor, max_bytes=_AT_ONCE_BYTES),
         )
 
     def _sources(self, persona: str) -> tuple[Source, Source]:

@@ -220,8 +220,8 @@ def _method(attempts: AttemptLog) -> tuple[str, ...]:
         ),
         (
             "The drift monitor compares each measured picture, accepted or not, with what the persona's own baseline "
-            "expects of its framing, provider, face size and prompt patches. Four charts watch the level, the failures, "
-            "the spread and the direction of the embedding."
+            "expects of its framing, provider, face size and prompt patches. Four charts watch the level, the "
+            "failures, the spread and the direction of the embedding."
         ),
         (
             "In simulated personas in whom nothing changes, the four charts together raise one false alarm in about "
@@ -237,8 +237,8 @@ def _limits(tally: Tally) -> tuple[str, ...]:
         words.UNCALIBRATED,
         "The false-alarm rate comes from a simulation; it was not calibrated on real timelines.",
         (
-            f"Changes within the first {BASELINE} records, of less than about 0.03, or slower than 0.0005 per record are "
-            "not found quickly by any method."
+            f"Changes within the first {BASELINE} records, of less than about 0.03, or slower than 0.0005 per record "
+            "are not found quickly by any method."
         ),
         "The report shows what was measured. It does not prove who a picture shows.",
     )

@@ -113,7 +113,7 @@ class FailureChart:
         """Return the chart of a baseline with so many failures among its records."""
         rate = (n_failures + FAILURE_PRIOR) / (n + FAILURE_WEIGHT)
         worse = min(0.5, FAILURE_RATIO * rate)
-        return cls(rate, math.log(worse / rate), math.log((1 - worse) / (1 - rate)))
+        return cls(rate, math.log(worse / rate), math.log((1 - worse) / (1 - rate)), began=n)
 
     def update(self, number: int, *, failed: bool, top: float) -> None:
         """Take in one picture; ``top`` is the highest the sum may go."""
@@ -132,10 +132,10 @@ class SpreadChart:
     """Number of the record since which the sum has been above 0."""
 
     @classmethod
-    def of(cls, deviations: Sequence[float]) -> SpreadChart:
-        """Return the chart of a baseline with these deviations, failures left out."""
+    def of(cls, deviations: Sequence[float], n: int) -> SpreadChart:
+        """Return the chart of a baseline of ``n`` records with these deviations, failures left out."""
         total = sum(min(SPREAD_TOP, abs(d)) for d in deviations)
-        return cls((total + SPREAD_WEIGHT * SPREAD_MEAN) / (len(deviations) + SPREAD_WEIGHT))
+        return cls((total + SPREAD_WEIGHT * SPREAD_MEAN) / (len(deviations) + SPREAD_WEIGHT), began=n)
 
     def update(self, number: int, deviation: float, *, top: float) -> None:
         """Take in one deviation; ``top`` is the highest the sum may go."""

@@ -202,7 +202,7 @@ class DriftMonitor:
             fit,
             LevelChart(autocorrelation_factor(state.residuals)),
             FailureChart.of(sum(d < FAILURE_CUT for d in deviations), BASELINE),
-            SpreadChart.of([d for d in deviations[LOCAL_WINDOW:] if d >= FAILURE_CUT]),
+            SpreadChart.of([d for d in deviations[LOCAL_WINDOW:] if d >= FAILURE_CUT], BASELINE),
             self._direction(z),
         )
         rows = enumerate(zip(state.baseline, z, strict=True))
