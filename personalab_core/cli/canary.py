@@ -26,8 +26,8 @@ def run(
 ) -> None:
     """Generate and measure one picture per fixed prompt; the first run freezes the prompts.
 
-    Every picture is paid like any other. As a line of a crontab, every morning at six:
-    0 6 * * * personalab --workspace /srv/personas canary run daniperez
+    Every picture is paid like any other. docs/drift.md has the line of a crontab that runs it every morning.
+    Example: personalab canary run daniperez
     """
     from personalab_core.cli.drift import canary_watch
     from personalab_core.identity.drift.sentences import explanation, headline

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from personalab_core.config import load_config
 from personalab_core.observability import GenerationMetricsLogger
 from tests.support.faces import write_portrait
@@ -16,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "tests" / "support" / "samples" / "parallel.txt"
 
 
+@pytest.mark.slow
 def test_the_parallel_sample_runs_as_it_stands(tmp_path: Path) -> None:
     """Its text is cut at ``, ...)``, which is completed by leaving it out."""
     anchors = tmp_path / "references" / "daniperez" / "anchors"
