@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page("attempts.py", title="Attempts"),
         st.Page("drift.py", title="Drift"),
         st.Page("video.py", title="Video"),
+        st.Page("export.py", title="Export"),
         st.Page("evaluate.py", title="Evaluate"),
         st.Page("system.py", title="System"),
     ],

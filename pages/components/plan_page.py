@@ -20,26 +20,19 @@ _LOOK = "plan.look"
 
 def show(space: Workspace, characters: Mapping[str, Character]) -> None:
     """Show the plan of the chosen persona, one item of it, or how to get a plan."""
+    rows.follow(lambda: bool(_running(space, characters)), lambda: _draw(space, characters))
+
+
+def _running(space: Workspace, characters: Mapping[str, Character]) -> list[Job]:
     persona = state.current_persona(characters)
-    busy = bool(_running(space, persona))
-
-    @st.fragment(run_every=rows.LIVE_EVERY_S if busy else None)
-    def follow() -> None:
-        if bool(_running(space, persona)) != busy:
-            st.rerun()  # starts or stops the timer
-        _draw(space, characters, persona)
-
-    follow()
-
-
-def _running(space: Workspace, persona: str) -> list[Job]:
     return [job for job in space.jobs.list(persona=persona) if job.kind == "batch" and job.active]
 
 
-def _draw(space: Workspace, characters: Mapping[str, Character], persona: str) -> None:
+def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
+    persona = state.current_persona(characters)
     plan, problem = load_plan(space.plans, persona)
     history, wanted = space.history(characters[persona]), state.address(plan_item.ITEM)
-    busy = _items_of(_running(space, persona))
+    busy = _items_of(_running(space, characters))
     item = next((i for i in plan.planned_content if i.id == wanted), None) if plan else None
     if plan and item:
         plan_item.show(space, history, plan, item, busy=item.id in busy)

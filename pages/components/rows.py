@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from pages.components import access, snippets, state
+from pages.components import access, frame, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import JobStore
 from personalab_core.views.runs import RunRow
@@ -14,6 +14,26 @@ from personalab_core.views.workspace import Workspace
 
 LIVE_EVERY_S = 1.0
 """How often a live part asks for news; an idle page never asks."""
+
+
+def follow(busy: Callable[[], bool], draw: Callable[[], None]) -> None:
+    """Draw a part of a page, again and again while something runs, and in the whole page's run otherwise.
+
+    Args:
+        busy: Whether something runs.
+        draw: Draws everything; asks for the persona itself, which may be another one by the next time.
+    """
+    if not busy():
+        draw()
+        return
+
+    @st.fragment(run_every=LIVE_EVERY_S)
+    def live() -> None:
+        if not busy():
+            st.rerun()  # ends the timer
+        frame.run(draw)
+
+    live()
 
 
 def show_runs(runs: Sequence[RunRow], store: JobStore) -> None:

@@ -85,7 +85,13 @@ def export(
     look: Annotated[str | None, typer.Option(help="Realism filter: phone, social, night, or one of your own.")] = None,
     sharpen: Annotated[float, typer.Option(min=0, max=2, help="Unsharp mask; 0 is off.")] = 0.0,
     caption: Annotated[str, typer.Option(help="Text beside every file, in the manifest.")] = "",
-    composite: Annotated[bool, typer.Option("--composite", help="A real picture went into these assets.")] = False,
+    composite: Annotated[
+        bool | None,
+        typer.Option(
+            "--composite/--no-composite",
+            help="Whether a real picture went into these assets; default: if a person brought the anchor.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the look's noise.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Also copy the zip here.")] = None,
     list_channels: Annotated[bool, typer.Option("--list-channels", help="Print the channels and stop.")] = False,
@@ -96,7 +102,7 @@ def export(
     Exit code 1 if an asset could not be exported.
     Example: personalab export daniperez --channel instagram_portrait --look phone --out week.zip
     """
-    from personalab_core.publishing import load_channels
+    from personalab_core.publishing import chosen_finish, load_channels
 
     config = chosen(context).load()
     channels = load_channels(config.paths.prompts)
@@ -110,7 +116,7 @@ def export(
         persona,
         channel=channel,
         assets=asset or [],
-        finish=_finish(config, look, sharpen),
+        finish=chosen_finish(config, look=look, sharpen_amount=sharpen),
         caption=caption,
         composite=composite,
         seed=seed,
@@ -125,21 +131,6 @@ def export(
     raise typer.Exit(NOT_ACCEPTED if exported.problems else DONE)
 
 
-def _finish(config: Config, look: str | None, sharpen: float) -> Finish:
-    from personalab_core.errors import InputError
-    from personalab_core.publishing import Finish
-    from personalab_core.tools import RealismFilter, load_realism_presets, upscaler
-
-    name = config.publishing.upscaler
-    realism = None
-    if look is not None:
-        looks = load_realism_presets(config.paths.prompts)
-        if look not in looks:
-            raise InputError(f"no look is called {look!r}. There are: {', '.join(sorted(looks))}.")
-        realism = (look, RealismFilter(looks[look]))
-    return Finish(realism=realism, sharpen_amount=sharpen, upscaler=(name, upscaler(name)))
-
-
 def _export(
     config: Config,
     persona: str,
@@ -148,7 +139,7 @@ def _export(
     assets: list[str],
     finish: Finish,
     caption: str,
-    composite: bool,
+    composite: bool | None,
     seed: int,
     quiet: bool,
 ) -> Export:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from personalab_core.jobs.control import Ending, JobControl
 from personalab_core.jobs.demo_story import fill_demo
 from personalab_core.jobs.evaluating import evaluate_pictures
+from personalab_core.jobs.exports import export_assets
 from personalab_core.jobs.job import Job
 from personalab_core.jobs.params import (
     PARAMS_OF,
@@ -12,6 +13,7 @@ from personalab_core.jobs.params import (
     DemoHistoryParams,
     EvaluatePicturesParams,
     EvaluateVideoParams,
+    ExportParams,
     GenerateAnchorsParams,
     GenerateImagesParams,
 )
@@ -45,6 +47,8 @@ def perform(job: Job, control: JobControl) -> Ending:
         return Ending(evaluate_pictures(studio, params, control))
     if isinstance(params, EvaluateVideoParams):
         return Ending(check_video(studio, params, control))
+    if isinstance(params, ExportParams):
+        return export_assets(studio, params, control)
     if isinstance(params, DemoHistoryParams):
         return Ending(fill_demo(studio, params, control))
     raise TypeError(f"no work is defined for {type(params).__name__}")

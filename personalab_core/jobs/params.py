@@ -13,7 +13,9 @@ from personalab_core.config import Config, load_config
 from personalab_core.errors import InputError
 from personalab_core.schemas import Contract, ImagePrompt, VideoPrompt, check_slug
 
-JobKind = Literal["generate_images", "generate_anchors", "demo_history", "batch", "evaluate_pictures", "evaluate_video"]
+JobKind = Literal[
+    "generate_images", "generate_anchors", "demo_history", "batch", "evaluate_pictures", "evaluate_video", "export"
+]
 
 AnchorKind = Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
 
@@ -252,6 +254,45 @@ class EvaluateVideoParams(JobParams):
         return 1
 
 
+class ExportParams(JobParams):
+    """Export accepted assets of one persona.
+
+    Attributes:
+        persona: Whose.
+        channel: Name of the channel.
+        assets: Ids of the accepted assets.
+        look: Name of a realism preset, ``None`` for none.
+        sharpen: Amount of the unsharp mask; 0 is off.
+        caption: Text beside every file.
+        composite: Whether a real picture went in; ``None`` leaves it to how the anchor came to be.
+        seed: Of the look's noise.
+    """
+
+    persona: PersonaId
+    channel: str = Field(max_length=64)
+    assets: tuple[str, ...] = Field(min_length=1, max_length=1000)
+    look: str | None = Field(default=None, max_length=64)
+    sharpen: float = Field(default=0.0, ge=0, le=2)
+    caption: str = Field(default="", max_length=5000, repr=False)
+    composite: bool | None = None
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def persona_id(self) -> str:
+        """The persona whose assets leave."""
+        return self.persona
+
+    @property
+    def title(self) -> str:
+        """Such as ``Export of 3 assets for tiktok``."""
+        return f"Export of {self.n_items} asset{'s' if self.n_items > 1 else ''} for {self.channel}"
+
+    @property
+    def n_items(self) -> int:
+        """One item an asset."""
+        return len(self.assets)
+
+
 class DemoHistoryParams(JobParams):
     """Fill the example workspace.
 
@@ -304,4 +345,5 @@ PARAMS_OF: dict[JobKind, type[JobParams]] = {
     "batch": BatchParams,
     "evaluate_pictures": EvaluatePicturesParams,
     "evaluate_video": EvaluateVideoParams,
+    "export": ExportParams,
 }

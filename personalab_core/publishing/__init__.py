@@ -2,9 +2,9 @@
 
 from personalab_core.publishing.channels import Channel, chosen_channel, load_channels
 from personalab_core.publishing.exporting import Export, Exporter, ExportOrder
-from personalab_core.publishing.finishing import Finish, finish_picture
-from personalab_core.publishing.marking import Marker, MarkError, read_mark
-from personalab_core.publishing.policy import Marking, marking_for
+from personalab_core.publishing.finishing import Finish, chosen_finish, finish_picture
+from personalab_core.publishing.marking import Marker, MarkError, read_mark, read_mark_of
+from personalab_core.publishing.policy import Marking, marking_for, marking_note
 
 __all__ = [
     "Channel",
@@ -16,8 +16,11 @@ __all__ = [
     "Marker",
     "Marking",
     "chosen_channel",
+    "chosen_finish",
     "finish_picture",
     "load_channels",
     "marking_for",
+    "marking_note",
     "read_mark",
+    "read_mark_of",
 ]

@@ -14,6 +14,7 @@ from pathlib import Path
 from personalab_core.config.atomic_files import workspace_errors, write_atomic
 from personalab_core.errors import InputError, PersonalabError, RecordError
 from personalab_core.identity import IdentityEvaluator
+from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
 from personalab_core.identity.images import content_hash, decode_image, read_picture_bytes
 from personalab_core.observability import GenerationMetricsLogger, Journal
 from personalab_core.publishing.channels import Channel
@@ -22,7 +23,7 @@ from personalab_core.publishing.finishing import Finish, Finished, finish_pictur
 from personalab_core.publishing.formats import SUFFIXES
 from personalab_core.publishing.manifests import carries_manifest
 from personalab_core.publishing.marking import Marker, Upstream
-from personalab_core.schemas import AttemptRecord, RegistryRecord, check_slug
+from personalab_core.schemas import AnchorRecord, AttemptRecord, RegistryRecord, check_slug
 from personalab_core.schemas.evaluation import MeasurementStatus
 from personalab_core.schemas.publishing import DigitalSource, Disclosure, ExportRecord, IdentityAfter, MarkReport
 from personalab_core.schemas.version import __version__
@@ -68,7 +69,8 @@ class ExportOrder:
         captions: Text per asset.
         caption: Text of the assets that have none in ``captions``.
         seed: Of the look's noise.
-        composite: Whether a real picture went into these assets.
+        composite: Whether a real picture went into these assets; ``None`` says so of those whose anchor a person
+            brought, and of no others.
     """
 
     persona: str
@@ -79,7 +81,7 @@ class ExportOrder:
     captions: Mapping[str, str] = field(default_factory=dict)
     caption: str = ""
     seed: int = 0
-    composite: bool = False
+    composite: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,7 @@ class Exporter:
         if self._marker is None:
             plain, report, upstream = finished.encode(None).data, None, _lost_or_none(data)
         else:
-            disclosure = _disclosure(attempt, order, finished.edits, now)
+            disclosure = self._disclosure(attempt, order, finished.edits, now)
             marked = self._marker.mark_picture(finished.encode, disclosure, parent=data)
             plain, report, upstream = marked.data, marked.report, marked.upstream
         write_atomic(folder / name, plain)
@@ -246,8 +248,36 @@ class Exporter:
             data = read_picture_bytes(source)
             write_atomic(target, data)
             return _Outgoing(target.name, content_hash(data), None, None, _lost_or_none(data))
-        report, upstream = self._marker.mark_video(source, target, _disclosure(attempt, order, (), now))
+        report, upstream = self._marker.mark_video(source, target, self._disclosure(attempt, order, (), now))
         return _Outgoing(target.name, _file_hash(target), None, report, upstream)
+
+    def _disclosure(
+        self, attempt: AttemptRecord, order: ExportOrder, edits: tuple[str, ...], now: datetime
+    ) -> Disclosure:
+        parent = attempt.video.video_sha256 if attempt.video else attempt.image_sha256
+        composite = self._from_a_real_picture(attempt) if order.composite is None else order.composite
+        return Disclosure(
+            digital_source=DigitalSource.COMPOSITE if composite else DigitalSource.TRAINED,
+            persona=attempt.persona,
+            asset_id=attempt.asset_id,
+            tool=TOOL,
+            provider=attempt.context.provider,
+            model=attempt.context.model,
+            simulated=attempt.context.simulated,
+            parent_sha256=parent or "",
+            record_hash=attempt.record_hash,
+            edits=edits,
+            created=now,
+        )
+
+    def _from_a_real_picture(self, attempt: AttemptRecord) -> bool:
+        """Return whether a person brought the anchor: it is recorded, and no call to a provider made it."""
+        if attempt.anchor_sha256 is None:
+            return False
+        log = anchor_folder(self._references_root, attempt.persona) / ANCHORS_LOG
+        records = Journal(log, AnchorRecord).read().records if log.is_file() else []
+        same = [record for record in records if record.image_sha256 == attempt.anchor_sha256]
+        return bool(same) and all(record.context is None for record in same)
 
     def _record(
         self, attempt: AttemptRecord, order: ExportOrder, outgoing: _Outgoing, folder: Path, now: datetime
@@ -341,23 +371,6 @@ def _face(attempt: AttemptRecord) -> Box | None:
 
 def _lost_or_none(data: bytes) -> Upstream:
     return "lost" if carries_manifest(data) else "none"
-
-
-def _disclosure(attempt: AttemptRecord, order: ExportOrder, edits: tuple[str, ...], now: datetime) -> Disclosure:
-    parent = attempt.video.video_sha256 if attempt.video else attempt.image_sha256
-    return Disclosure(
-        digital_source=DigitalSource.COMPOSITE if order.composite else DigitalSource.TRAINED,
-        persona=attempt.persona,
-        asset_id=attempt.asset_id,
-        tool=TOOL,
-        provider=attempt.context.provider,
-        model=attempt.context.model,
-        simulated=attempt.context.simulated,
-        parent_sha256=parent or "",
-        record_hash=attempt.record_hash,
-        edits=edits,
-        created=now,
-    )
 
 
 def _names(stem: str) -> Iterator[str]:

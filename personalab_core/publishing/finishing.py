@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from personalab_core.config import Config
+from personalab_core.errors import InputError
 from personalab_core.publishing.channels import Channel
 from personalab_core.publishing.crop import Box, CropPlan, cut, plan_crop
 from personalab_core.publishing.formats import PictureFile, encode, jpeg_with_packet
-from personalab_core.tools import RealismFilter, sharpen
-from personalab_core.tools.resolution import Upscaler, upscale
+from personalab_core.tools import RealismFilter, load_realism_presets, upscaler
+from personalab_core.tools.resolution import Upscaler, sharpen, upscale
 
 Picture = npt.NDArray[np.uint8]
 
@@ -49,6 +51,28 @@ class Finished:
     height_px: int
     crop: CropPlan | None
     edits: tuple[str, ...]
+
+
+def chosen_finish(config: Config, *, look: str | None, sharpen_amount: float) -> Finish:
+    """Return what is done to the pictures of an export, with the workspace's own looks and upscaler.
+
+    Args:
+        config: Names the upscaler and the folder of a person's own looks.
+        look: Name of a realism preset, ``None`` for none.
+        sharpen_amount: Of the unsharp mask; 0 is off.
+
+    Raises:
+        InputError: No look has that name; the message lists all.
+        ConfigError: The upscaler is not installed, or a file of looks is broken.
+    """
+    name = config.publishing.upscaler
+    realism = None
+    if look is not None:
+        looks = load_realism_presets(config.paths.prompts)
+        if look not in looks:
+            raise InputError(f"no look is called {look!r}. There are: {', '.join(sorted(looks))}.")
+        realism = (look, RealismFilter(looks[look]))
+    return Finish(realism=realism, sharpen_amount=sharpen_amount, upscaler=(name, upscaler(name)))
 
 
 def finish_picture(bgr: Picture, channel: Channel, finish: Finish, *, face: Box | None, seed: int) -> Finished:

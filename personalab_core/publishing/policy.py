@@ -38,21 +38,28 @@ def marking_for(settings: PublishingSettings, output_dir: Path) -> Marking:
         ConfigError: The configured certificate cannot be read.
         MissingDependencyError: ``c2pa: required``, and c2pa-python is not installed.
     """
+    note = marking_note(settings)
     if not settings.mark:
-        return Marking(None, "Not marked: publishing.mark is off in the configuration.")
+        return Marking(None, note)
     if settings.c2pa == "required" and not can_sign():
         raise MissingDependencyError(f"publishing.c2pa is 'required' and needs a package: {INSTALL}")
-    if settings.c2pa == "off":
-        return Marking(Marker(credentials=None, text=settings.disclosure), "No C2PA manifest: publishing.c2pa is off.")
-    if not can_sign():
-        return Marking(
-            Marker(credentials=None, text=settings.disclosure), f"No C2PA manifest: c2pa-python is missing ({INSTALL})."
-        )
+    if settings.c2pa == "off" or not can_sign():
+        return Marking(Marker(credentials=None, text=settings.disclosure), note)
     if settings.certificate is not None and settings.private_key is not None:
         credentials = own_credentials(settings.certificate, settings.private_key, settings.certificate_algorithm)
-        return Marking(Marker(credentials=credentials, text=settings.disclosure), "Signed with your own certificate.")
-    credentials = development_credentials(output_dir / CREDENTIALS_FOLDER)
-    return Marking(
-        Marker(credentials=credentials, text=settings.disclosure),
-        "Signed with a development certificate made here; it proves that nothing was changed, not who signed.",
-    )
+    else:
+        credentials = development_credentials(output_dir / CREDENTIALS_FOLDER)
+    return Marking(Marker(credentials=credentials, text=settings.disclosure), note)
+
+
+def marking_note(settings: PublishingSettings) -> str:
+    """Return in one sentence how files are marked; nothing is read or made for it."""
+    if not settings.mark:
+        return "Not marked: publishing.mark is off in the configuration."
+    if settings.c2pa == "off":
+        return "No C2PA manifest: publishing.c2pa is off."
+    if not can_sign():
+        return f"No C2PA manifest: c2pa-python is missing ({INSTALL})."
+    if settings.certificate is not None and settings.private_key is not None:
+        return "Signed with your own certificate."
+    return "Signed with a development certificate made here; it proves that nothing was changed, not who signed."

@@ -70,7 +70,7 @@ def run_mark(job: Job) -> words.Mark:
 
 def noun(job: Job) -> str:
     """Return what the progress of a job counts."""
-    return "asset" if job.kind in {"generate_images", "batch"} else "step"
+    return "asset" if job.kind in {"generate_images", "batch", "export"} else "step"
 
 
 def run_line(job: Job) -> str:

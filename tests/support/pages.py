@@ -13,6 +13,8 @@ EVERY_PAGE: tuple[str, ...] = (
     "/attempts",
     "/attempts?attempt=ines-0003-1",
     "/drift?persona=ines",
+    "/export?persona=ines",
     "/evaluate",
+    "/video?persona=ines",
     "/system",
 )

@@ -1,0 +1,185 @@
+"""Accepted assets are picked here, exported as a job, and downloaded; any file's mark can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import streamlit as st
+from pydantic import JsonValue
+
+from pages.components import access, loaders, notices, rows, snippets, state
+from pages.components.parts import component, known
+from personalab_core.errors import PersonalabError
+from personalab_core.jobs import ExportParams, Job
+from personalab_core.schemas import Character
+from personalab_core.views import exports, numbers
+from personalab_core.views.history import PersonaHistory
+from personalab_core.views.runs import run_row
+from personalab_core.views.workspace import Workspace
+
+_PICKS = component("picks")
+_PLAIN = ""
+_SOURCES = {"anchor": "As the anchor came to be", "no": "Generated throughout", "yes": "A real picture went in"}
+MAX_CHECK_MB = 400
+
+
+def _ignored() -> None:
+    """Streamlit sends a state back only where a callback is registered."""
+
+
+def show(space: Workspace, characters: Mapping[str, Character]) -> None:
+    """Show the form, the running export, the earlier ones, and the check of a file."""
+    rows.follow(lambda: bool(_running(space, characters)), lambda: _draw(space, characters))
+    show_check()
+
+
+def _running(space: Workspace, characters: Mapping[str, Character]) -> list[Job]:
+    persona = state.current_persona(characters)
+    return [job for job in space.jobs.list(persona=persona) if job.kind == "export" and job.active]
+
+
+def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
+    offer = exports.build_offer(space.config)
+    left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
+    with right:
+        chosen = state.chosen_persona({i: c.name for i, c in characters.items()})
+    history = space.history(characters[chosen or next(iter(characters))])
+    now, zone = loaders.now(), loaders.zone()
+    assets = exports.accepted_assets(space.config, history, now=now, zone=zone)
+    with left:
+        answer, detail = exports.exports_answer(history, len(assets), offer)
+        snippets.head(f"Export of {history.name}", answer, detail, simulated=space.config.simulated)
+        if assets and not offer.marked:
+            snippets.field_problem("Files leave unmarked.")
+    st.space("small")
+    _runs(space, history)
+    if assets:
+        a, b = st.columns([7, 4], gap="large")
+        with a:
+            snippets.section("What leaves", "Click to pick; the newest stand first.")
+            picked = _pick(assets, history)
+        with b:
+            _form(space, history, offer, picked)
+    elif st.button("Generate pictures", type="primary", key="export.generate"):
+        state.go("generate", history.id)
+    past, problems = exports.past_exports(space.config, history, now=now, zone=zone)
+    if past:
+        _earlier(past)
+    notices.show_problems(problems)
+
+
+def _pick(assets: Sequence[exports.AssetCard], history: PersonaHistory) -> list[str]:
+    key, ids = f"export.picks.{history.id}", [card.id for card in assets]
+    seeded = (st.session_state.get(key) or {}).get("selected") or ()
+    picked = [i for i in seeded if known(i, ids)]
+    data = {"items": [asdict(card) for card in assets], "selected": picked, "label": "Accepted assets"}
+    _PICKS(key=key, data=data, on_selected_change=_ignored)
+    return picked
+
+
+def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, picked: list[str]) -> None:
+    snippets.section("In which shape")
+    channels = {choice.id: choice.name for choice in offer.channels}
+    looks = {choice.id: choice.name for choice in offer.looks}
+    ids = list(channels)
+    first = ids.index("instagram_portrait") if "instagram_portrait" in ids else 0
+    channel = st.selectbox("Channel", ids, first, format_func=lambda i: channels[i], key="export.channel")
+    look = st.selectbox(
+        "Look", [_PLAIN, *looks], format_func=lambda i: looks.get(i, "None: as generated"), key="export.look"
+    )
+    sharpen = st.slider(
+        "Sharpening",
+        0.0,
+        2.0,
+        0.0,
+        0.1,
+        key="export.sharpen",
+        help="Off by default. Safe where the check of a picture or video says so: same person, but soft. "
+        "Videos keep their pictures as they are.",
+    )
+    snippets.small("The crop keeps the face. Identity is measured again on every picture, and the loss is shown.")
+    snippets.section("What stands beside it", below=True)
+    caption = st.text_area("Caption", key="export.caption", max_chars=5000)
+    disclosure = st.text_input("Disclosure", offer.disclosure, key="export.disclosure", max_chars=500)
+    source = st.selectbox("Origin", list(_SOURCES), format_func=lambda i: _SOURCES[i], key="export.source")
+    snippets.small("“As the anchor came to be”: an anchor that a person brought makes it a composite.")
+    label = f"Export {numbers.plural(len(picked), 'asset')}" if picked else "Pick what leaves"
+    if access.button(label, type="primary", key="export.start", disabled=not picked):
+        changed: dict[str, JsonValue] = {"publishing.disclosure": disclosure}
+        params = ExportParams(
+            workspace=space.reference,
+            overrides=changed if disclosure != offer.disclosure else {},
+            persona=history.id,
+            channel=channel,
+            assets=tuple(picked),
+            look=look or None,
+            sharpen=sharpen,
+            caption=caption,
+            composite={"yes": True, "no": False}.get(source),
+        )
+        _start(space, params)
+
+
+def _start(space: Workspace, params: ExportParams) -> None:
+    try:
+        space.jobs.submit("export", params)
+    except PersonalabError as error:
+        notices.show_refusal(str(error))
+        return
+    st.rerun()
+
+
+def _runs(space: Workspace, history: PersonaHistory) -> None:
+    jobs = [job for job in space.jobs.list(persona=history.id) if job.kind == "export"]
+    shown = [job for job in jobs if job.active or (job is jobs[0] and job.state in {"lost", "failed", "paused"})]
+    rows.show_runs([run_row(job, {history.id: history.name}, now=loaders.now()) for job in shown], space.jobs)
+
+
+def _earlier(past: Sequence[exports.PastExport]) -> None:
+    snippets.section("What left before", below=True)
+    for one in past:
+        with st.container(border=True, key=f"export.past.{one.id}"):
+            what, act = st.columns([8, 2], vertical_alignment="center")
+            with what:
+                snippets.block(snippets.decision(one.mark), snippets.named(one.title, one.line))
+            with act, st.container(horizontal=True, horizontal_alignment="right"):
+                if one.archive:
+                    st.download_button(
+                        "Download zip",
+                        _reader(one.archive),
+                        file_name=one.archive.name,
+                        mime="application/zip",
+                        key=f"export.zip.{one.id}",
+                    )
+            with st.expander("Files"):
+                snippets.block(snippets.table(exports.FILE_COLUMNS, one.rows))
+                for note in one.notes:
+                    snippets.small(note)
+
+
+def _reader(archive: Path) -> object:
+    """Return what reads the zip when somebody asks for it, so that the page itself reads none."""
+    return archive.read_bytes
+
+
+def show_check() -> None:
+    """Show what any file says of itself; it is read in memory and not stored."""
+    st.space("small")
+    with st.expander("Read the mark of a file"):
+        file = st.file_uploader(
+            "JPEG, PNG, WebP or MP4, of any origin",
+            type=["jpg", "jpeg", "png", "webp", "mp4"],
+            max_upload_size=MAX_CHECK_MB,
+            key="export.check",
+        )
+        if file is None:
+            return
+        try:
+            report = exports.check_file(file.getvalue(), file.name)
+        except PersonalabError as error:
+            notices.show_refusal(str(error))
+            return
+        snippets.block(snippets.decision(exports.mark_of_report(report)), snippets.lead(report.sentence))
+        snippets.block(snippets.facts(exports.mark_facts(report)))

@@ -1,0 +1,34 @@
+"""Exports accepted assets as a job."""
+
+from __future__ import annotations
+
+from personalab_core.jobs.control import Ending, Progress, stop_if_asked
+from personalab_core.jobs.params import ExportParams
+from personalab_core.jobs.studio import Studio
+from personalab_core.publishing import ExportOrder, chosen_channel, chosen_finish, load_channels
+
+
+def export_assets(studio: Studio, params: ExportParams, progress: Progress) -> Ending:
+    """Export the assets and return how it ended; one that could not be exported does not end the others.
+
+    Raises:
+        InputError: There is no such channel, look or accepted asset.
+        JobCancelledError: The work was asked to stop before it began.
+        WorkspaceError: The folder cannot be written.
+    """
+    stop_if_asked(progress)
+    config = studio.config
+    order = ExportOrder(
+        params.persona,
+        params.channel,
+        chosen_channel(params.channel, load_channels(config.paths.prompts)),
+        asset_ids=params.assets,
+        finish=chosen_finish(config, look=params.look, sharpen_amount=params.sharpen),
+        caption=params.caption,
+        seed=params.seed,
+        composite=params.composite,
+    )
+    exported = studio.exporter.export(order, on_file=progress.report)
+    message = f"{len(exported.records)} of {len(params.assets)} exported: {exported.export_id}"
+    error = f"ExportError: {' '.join(exported.problems)}" if exported.problems else None
+    return Ending(message, error=error)
