@@ -15,10 +15,11 @@ from personalab_core.views.attempt import build_attempt_view, diff, find_attempt
 from personalab_core.views.attempts import PAGE_SIZE, AttemptFilter, build_attempts_view
 from personalab_core.views.cuts import cut
 from personalab_core.views.drift import DriftFilter, build_comparison, build_drift_view, pick_record, timeline_csv
-from personalab_core.views.generate import Rules, build_run_view, estimate, overrides_of, rules_of
+from personalab_core.views.generate import Rules, build_run_view, overrides_of, rules_of
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.overview import build_overview_view
 from personalab_core.views.pictures import Picture
+from personalab_core.views.run_choice import ModelChoice, estimate
 from personalab_core.views.runs import NEW_RUN, page_run, rows_to_show
 from personalab_core.views.workspace import Workspace
 from tests.support.workspace_builder import NOW, WorkspaceBuilder, face_summary
@@ -231,7 +232,7 @@ def test_long_unchanged_stretches_are_shortened() -> None:
 def test_a_change_is_said_with_its_moment_and_size_and_without_a_cause(typical: Mapping[str, PersonaHistory]) -> None:
     view = build_drift_view(typical["ines"], DriftFilter(), **AT)
     assert view.answer == "Ines has changed since about record 54, ±3."
-    assert "fell by 0.08" in view.detail
+    assert "fell by 0.10" in view.detail  # the builder lets it fall by .1
     assert "from where is too early to tell" in view.detail
     assert "0.000 through the mix of framings" in view.detail
     assert "not an alarm" in view.slope
@@ -337,10 +338,12 @@ def test_a_lost_run_says_what_is_safe(builder: WorkspaceBuilder) -> None:
 
 
 def test_the_button_names_number_and_price(typical: Mapping[str, PersonaHistory]) -> None:
-    simulated = estimate(typical["mara"], n_assets=4, simulated=True)
+    portrait = ModelChoice("simulated", "portrait-image-1")
+    simulated = estimate(typical["mara"], n_assets=4, choice=portrait, max_attempts=3)
     assert simulated.button == "Generate 4 pictures (simulated, $0.00)"
     assert simulated.sentence.startswith("Simulated, $0.00: nothing is spent.")
-    paid = estimate(typical["noor"], n_assets=1, simulated=False)
+    nobody_knows = ModelChoice("gemini", "a-model-without-a-price")
+    paid = estimate(typical["noor"], n_assets=1, choice=nobody_knows, max_attempts=3)
     assert paid.button == "Generate 1 picture (price unknown)"
 
 
