@@ -41,7 +41,7 @@ def test_a_step_is_found_where_it_was_made(steady: Loop, tmp_path: Path) -> None
     first = steady.look().status.n + 1
     status = after(steady, tmp_path, DriftSchedule.step(0, amount=0.6)).status
     assert status.state in CHANGED
-    assert status.since is not None and abs(status.since - first) <= 5
+    assert status.since is not None and abs(status.since - first) <= 10
     assert status.split is not None and status.split.within < -0.05 < status.split.mix
 
 
@@ -71,4 +71,5 @@ def test_canaries_are_a_series_of_their_own(steady: Loop, tmp_path: Path) -> Non
     assert canary_set(studio, PERSONA) == frozen
     assert loop.look().status.n == before
     timeline = studio.config.evaluation.drift.log_dir / "canaries" / f"{PERSONA}_drift.jsonl"
-    assert len(timeline.read_bytes().splitlines()) == 6
+    measured = [r for r in results if r.attempts[0].scores.composite is not None]
+    assert len(timeline.read_bytes().splitlines()) == len(measured) > 0
