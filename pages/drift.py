@@ -52,7 +52,8 @@ def show_timeline(history: PersonaHistory, whole: DriftView) -> None:
         if len(providers) > 1:
             options = [parts.Option(p, p.capitalize()) for p in providers]
             providers = parts.segments(options, key=PROVIDERS, label="Provider", multi=True)
-    view = view_of(history, DriftFilter(tuple(sizes), tuple(providers)))
+    wanted = DriftFilter(tuple(sizes), tuple(providers))
+    view = whole if wanted == DriftFilter(whole.frame_sizes, whole.providers) else view_of(history, wanted)
     charts.show(
         drift_chart.draw_timeline(view, clicked() or view.last_attempt_id),
         key=CHART,
@@ -131,7 +132,7 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
         snippets.section(f"Canaries: {view.canaries.answer}", view.canaries.meaning)
         alt = f"Scores of the fixed prompts. {view.canaries.answer}"
         charts.show(drift_chart.draw_canaries(view), key="drift.canaries", height=220, alt=alt)
-    others = {h.id: h for h in histories.values() if h.id != history.id and h.monitored}
+    others = {h.id: h for h in histories.values() if h.id != history.id and h.timeline}
     if others:
         chosen = st.multiselect(
             "Compare with", list(others), format_func=lambda persona: others[persona].name, key=COMPARED

@@ -138,6 +138,7 @@ def build_attempts_view(
     def said(record: AttemptRecord) -> OverrideRecord | None:
         return pool.overrides.get(record.attempt_id)
 
+    framings = pool.values("framing")
     return AttemptsView(
         answer=answer,
         detail=detail,
@@ -149,7 +150,7 @@ def build_attempts_view(
         page=page,
         reasons=tuple(pool.reasons),
         providers=tuple(pool.values("provider")),
-        framings=tuple(f for f in words.FRAMINGS if f in pool.values("framing")),
+        framings=tuple(f for f in words.FRAMINGS if f in framings),
         simulated=pool.tally.n_simulated > 0,
         problems=tuple(f"{h.name}: {p}" for h in chosen for p in h.problems),
     )

@@ -68,12 +68,12 @@ def build_lines(found: Drift) -> DriftLines:
     numbers = np.arange(1, len(trace) + 1)
     there = np.isfinite(trace["level"])
     at, rows = numbers[there], trace[there]
-    places = list(kept(at.tolist(), rows["level"].tolist()))
+    places = list(kept(at, rows["level"]))
     change = _change(status)
     line = tuple(zip(at[places].tolist(), rows["level"][places].astype(float).tolist(), strict=True))
     begin = change.number if change else len(trace) + 1
     means = rolling_mean(trace["score"].astype(float).tolist())
-    thin = list(kept(numbers.tolist(), means))
+    thin = list(kept(numbers, means))
     return DriftLines(
         level=tuple(p for p in line if p[0] <= begin),
         level_after=tuple(p for p in line if p[0] >= begin),
@@ -104,7 +104,7 @@ _MIN_LINE = 10
 
 
 def _thin(at: NDArray[np.int64], values: NDArray[np.float64]) -> Line:
-    places = list(kept(at.tolist(), values.tolist()))
+    places = list(kept(at, values))
     return tuple(zip(at[places].tolist(), values[places].tolist(), strict=True))
 
 

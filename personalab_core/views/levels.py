@@ -18,8 +18,11 @@ RECENT_RECORDS = 12
 
 def rolling_mean(values: Sequence[float], window: int = RECENT_RECORDS) -> list[float]:
     """Return the mean of each value and up to ``window - 1`` values before it."""
-    sums = [0.0, *accumulate(values)]
-    return [(sums[n] - sums[max(0, n - window)]) / min(n, window) for n in range(1, len(sums))]
+    ends = np.arange(1, len(values) + 1)
+    begins = np.maximum(0, ends - window)
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    means: list[float] = ((sums[ends] - sums[begins]) / (ends - begins)).tolist()
+    return means
 
 
 def level_of_source(trace: Trace, source: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

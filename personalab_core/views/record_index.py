@@ -30,6 +30,9 @@ VERSION = 3
 BLOCK_BYTES = 8_388_608
 """So much of a file is read and stored at a time."""
 
+_ANSWERS, _SHORT_ANSWER = 2_000, 64
+"""Answers kept until something new is read, and the most rows of one that is kept."""
+
 RECORD_TYPES: dict[RowKind, type[Record]] = {"attempt": AttemptRecord, "drift": DriftRecord}
 
 _PLACE = "persona TEXT NOT NULL, line INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL"
@@ -94,6 +97,8 @@ class RecordIndex:
         self.path = path
         self._lock = threading.RLock()
         self._known: dict[Source, _State] = {}
+        # Counting a hundred thousand rows takes longer than anything else a page does; it is done once a change.
+        self._answers: dict[tuple[str, tuple[Any, ...]], list[tuple[Any, ...]]] = {}
         self._connection = self._open()
 
     def refresh(self, sources: Sequence[Source], *, told: Callable[[int, int], None] | None = None) -> None:
@@ -123,8 +128,14 @@ class RecordIndex:
         Raises:
             WorkspaceError: The index cannot be read.
         """
+        question = (sql, tuple(arguments))
         with self._lock, workspace_errors("read", self.path), _as_os_error():
-            return self._connection.execute(sql, arguments).fetchall()
+            rows = self._answers.get(question)
+            if rows is None:
+                rows = self._connection.execute(sql, arguments).fetchall()
+                if len(rows) <= _SHORT_ANSWER and len(self._answers) < _ANSWERS:
+                    self._answers[question] = rows
+            return rows
 
     def state(self, source: Source) -> object:
         """Return something that is equal as long as nothing new was read of a file."""
@@ -199,6 +210,7 @@ class RecordIndex:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, workspace_errors("write", self.path), _as_os_error():
+            self._answers.clear()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -7,9 +7,12 @@ the highest are taken first, and of those the ones that keep the shape of the li
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from personalab_core.views.history import DriftPoint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_POINTS = 2_000
 """More than a chart of this width has pixels; see the measurement in ``benchmarks/dashboard_pages.py``."""
@@ -25,7 +28,7 @@ def thinned_line(x: Sequence[int], y: Sequence[float]) -> list[tuple[int, float]
     return [(x[i], y[i]) for i in kept(x, y)]
 
 
-def kept(x: Sequence[int], y: Sequence[float]) -> Sequence[int]:
+def kept(x: Sequence[int] | NDArray[Any], y: Sequence[float] | NDArray[Any]) -> Sequence[int]:
     """Return the places of the points to draw, in order; all of them if they are few enough."""
     if len(x) <= MAX_POINTS:
         return range(len(x))
