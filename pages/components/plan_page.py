@@ -51,6 +51,7 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
         st.space("small")
         plan_form.show(space, history)
         return
+    st.space("small")
     _actions(space, history, plan, view)
     _runs(space, history)
     _pieces(space, history, plan, view)

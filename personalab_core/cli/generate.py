@@ -20,6 +20,7 @@ from personalab_core.cli.context import (
 )
 
 if TYPE_CHECKING:
+    from personalab_core.config import Config
     from personalab_core.jobs import BatchParams
     from personalab_core.runtime import JobResult
 
@@ -37,6 +38,12 @@ def image(
     *,
     persona: PersonaArgument,
     scenario: Annotated[str | None, typer.Option(help="Name of a scenario, such as cafe_selfie.")] = None,
+    request: Annotated[
+        str | None, typer.Option(help="Free scene in your own words instead, such as 'selfie in a cafe, smiling'.")
+    ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Let the text provider structure --request, not the rules.")
+    ] = False,
     action: Annotated[str | None, typer.Option(help="Free scene instead: what the person does.")] = None,
     location: Annotated[str, typer.Option(help="Free scene: where.")] = "",
     outfit: Annotated[str, typer.Option(help="Free scene: clothes.")] = "",
@@ -73,6 +80,8 @@ def image(
         "framing": framing,
     }
     given = {name: value for name, value in scene.items() if value}
+    if request is not None:
+        given = _structured(config, persona, request, video=False, ask=ask, scene=given, scenario=scenario)
     params = _params(context, persona=persona, scenario=scenario, scene=given, n=n, seed=seed, overrides=overrides)
     if background:
         submit(config, "generate_images", params, as_json=as_json)
@@ -93,6 +102,12 @@ def video(
     *,
     persona: PersonaArgument,
     scenario: Annotated[str | None, typer.Option(help="Name of a video scenario, such as market_walk.")] = None,
+    request: Annotated[
+        str | None, typer.Option(help="Free scene in your own words instead, such as 'selfie in a cafe, smiling'.")
+    ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Let the text provider structure --request, not the rules.")
+    ] = False,
     action: Annotated[str | None, typer.Option(help="Free scene instead: what the person does.")] = None,
     location: Annotated[str, typer.Option(help="Free scene: where.")] = "",
     duration: Annotated[float | None, typer.Option(min=1, max=60, help="Free scene: seconds.")] = None,
@@ -119,6 +134,8 @@ def video(
     note_simulated(config)
     scene = {"action_details": action, "location_details": location, "duration_s": duration}
     given = {name: value for name, value in scene.items() if value}
+    if request is not None:
+        given = _structured(config, persona, request, video=True, ask=ask, scene=given, scenario=scenario)
     params = _video_params(context, persona, scenario=scenario, scene=given, n=n, seed=seed, overrides=overrides)
     if background:
         submit(config, "batch", params, as_json=as_json)
@@ -131,6 +148,36 @@ def video(
     else:
         _print(results, what="video")
     raise typer.Exit(DONE if all(result.accepted for result in results) else NOT_ACCEPTED)
+
+
+def _structured(
+    config: Config,
+    persona: str,
+    request: str,
+    *,
+    video: bool,
+    ask: bool,
+    scene: dict[str, Any],
+    scenario: str | None,
+) -> dict[str, Any]:
+    """Return the fields of a free request; those given as options of their own go before it."""
+    from personalab_core.config import PersonaStore
+    from personalab_core.errors import InputError
+    from personalab_core.generation import structure_prompt, structure_video_prompt
+    from personalab_core.jobs.studio import Studio
+    from personalab_core.prompts import subject_description
+
+    if scenario:
+        raise InputError("Give either --scenario NAME or --request TEXT.")
+    character = PersonaStore(config.paths.personas).get(persona)
+    if ask:
+        writer = Studio(config).prompt_writer(character)
+        prompt = writer.video(request) if video else writer.image(request)
+    else:
+        structure = structure_video_prompt if video else structure_prompt
+        prompt = structure(request, subject_description=subject_description(character))
+    said = prompt.model_dump(exclude={"subject_description"}, exclude_defaults=True)
+    return {**said, **scene}
 
 
 def _video_params(

@@ -15,9 +15,9 @@ import pytest
 
 from personalab_core.errors import InputError
 from personalab_core.identity.images import content_hash
-from personalab_core.observability import GenerationMetricsLogger
+from personalab_core.observability import GenerationMetricsLogger, Journal
 from personalab_core.publishing import Channel, Export, Exporter, ExportOrder, Finish, Marker, read_mark
-from personalab_core.schemas import AttemptRecord, FaceSummary, RegistryRecord
+from personalab_core.schemas import AnchorRecord, AttemptRecord, FaceSummary, RegistryRecord
 from personalab_core.schemas.publishing import DigitalSource
 from personalab_core.schemas.video import VideoAttempt
 from personalab_core.tools import RealismFilter, RealismPreset
@@ -210,3 +210,41 @@ def test_what_is_not_accepted_is_refused_before_anything_is_written(workspace: W
     with pytest.raises(InputError, match=r"no accepted asset to export\. Generate some first"):
         workspace.export()
     assert not (workspace.output / "mara" / "exports").exists()
+
+
+def note_anchor(workspace: Workspace, *, brought: bool) -> None:
+    """Record the anchor of every attempt as brought by a person, or as made by a provider."""
+    attempt = next(iter(GenerationMetricsLogger(workspace.output).read_log("mara")))
+    assert attempt.anchor_sha256 is not None
+    record = AnchorRecord(
+        kind="anchor_candidate",
+        timestamp=NOW,
+        persona="mara",
+        anchor_kind="frontal",
+        path="mara/anchors/candidates/own.png",
+        image_sha256=attempt.anchor_sha256,
+        strategy="upload" if brought else None,
+        context=None if brought else attempt.context,
+    )
+    log = workspace.references / "mara" / "anchors" / "anchors.jsonl"
+    journal = Journal(log, AnchorRecord)
+    journal.append(record)
+    journal.append(record.model_copy(update={"kind": "anchor_selected", "context": None}))
+
+
+@pytest.mark.parametrize(
+    ("brought", "said", "expected"),
+    [
+        (True, None, DigitalSource.COMPOSITE),
+        (False, None, DigitalSource.TRAINED),
+        (True, False, DigitalSource.TRAINED),
+        (False, True, DigitalSource.COMPOSITE),
+    ],
+)
+def test_an_anchor_that_a_person_brought_makes_a_composite(
+    tmp_path: Path, brought: bool, said: bool | None, expected: DigitalSource
+) -> None:
+    workspace = Workspace(tmp_path)
+    note_anchor(workspace, brought=brought)
+    exported = workspace.exporter().export(ExportOrder("mara", "square", SQUARE, composite=said))
+    assert {record.digital_source for record in exported.records} == {expected}
