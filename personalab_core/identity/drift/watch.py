@@ -7,8 +7,8 @@ anew. Nothing of it runs inside the attempt loop.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -18,13 +18,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from personalab_core.config.atomic_files import workspace_errors, write_atomic
 from personalab_core.errors import InputError
-from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor, MonitorState, Reading
+from personalab_core.identity.drift.following import SeriesState, WatchState, blocks_of, parsed, trace_row
+from personalab_core.identity.drift.monitor import DriftMonitor
 from personalab_core.identity.drift.observing import EmbeddingRows, observe, source_of
 from personalab_core.identity.drift.parameters import DriftParameters, Usual, shipped_parameters
 from personalab_core.identity.drift.pooling import PersonaFit, pool
 from personalab_core.identity.drift.sentences import explanation, headline
-from personalab_core.identity.drift.status import DriftStatus, centre, state_of, status_of, unit
-from personalab_core.identity.drift.trace import DECISIONS, FRAMINGS, TRACE, Trace, TraceFile, empty
+from personalab_core.identity.drift.status import DriftStatus, state_of, status_of
+from personalab_core.identity.drift.trace import TRACE, Trace, TraceFile, empty
 from personalab_core.identity.drift.tracker import DriftTracker
 from personalab_core.observability import Journal
 from personalab_core.observability.locking import exclusive
@@ -33,44 +34,7 @@ from personalab_core.schemas import DriftEventRecord, DriftRecord, DriftState, c
 MONITOR_FOLDER = "monitor"
 CANARY_FOLDER = "canaries"
 """Below the folder of timelines: those of the fixed prompts, which are a series of their own."""
-_BLOCK_BYTES = 1_048_576
 _ANCHOR_DIGITS = 12
-
-
-@dataclass(slots=True)
-class SeriesState:
-    """One timeline: records of one instrument against one anchor.
-
-    Attributes:
-        monitor: The monitor of the baseline in force.
-        segment: Baselines before it.
-        offset: Records before that baseline began.
-        n: Records in all.
-        last_line: Line of the newest one.
-        sources: Sources in the order of their first record.
-    """
-
-    monitor: MonitorState
-    segment: int = 0
-    offset: int = 0
-    n: int = 0
-    last_line: int = 0
-    sources: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class WatchState:
-    """How far the timeline is read, and what came of it."""
-
-    schema_version: Literal[1] = 1
-    bytes: int = 0
-    lines: int = 0
-    last_start: int = 0
-    last_hash: str = ""
-    answered: int = 0
-    anchor: str | None = None
-    current: str | None = None
-    series: dict[str, SeriesState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +267,7 @@ class _Work:
         """Read what is new, in blocks; return whether anything changed."""
         changed = self._answer_due()
         read = 0
-        for block in _blocks(timeline, self._state.bytes):
+        for block in blocks_of(timeline, self._state.bytes):
             self._take(block)
             changed = True
             read += len(block)
@@ -326,7 +290,7 @@ class _Work:
     def _take(self, block: bytes) -> None:
         start = self._state.bytes
         lines = block.split(b"\n")[:-1]
-        parsed = [_parsed(line) for line in lines]
+        parsed = [parsed(line) for line in lines]
         faces = self._embeddings.of([r for r in parsed if r is not None])
         for line, record in zip(lines, parsed, strict=True):
             length = len(line) + 1
@@ -349,7 +313,7 @@ class _Work:
             series.sources.append(source)
         monitor = self._monitor(key)
         reading = monitor.update(observe(record, monitor.state.parameters.usual), faces(record))  # type: ignore[arg-type]
-        row = _row(record, reading, monitor, series, start, length, self._state.lines)
+        row = trace_row(record, reading, monitor, series, start, length, self._state.lines)
         self._rows.setdefault(key, []).append(row)
         self._first_row.setdefault(key, series.n)
         series.n += 1
@@ -412,7 +376,7 @@ class _Work:
             record = self._record_at(int(row["start"]), int(row["length"]))
             faces = self._embeddings.of([record])
             reading = monitor.update(observe(record, monitor.state.parameters.usual), faces(record))
-            again = _row(record, reading, monitor, series, int(row["start"]), int(row["length"]), int(row["line"]))
+            again = trace_row(record, reading, monitor, series, int(row["start"]), int(row["length"]), int(row["line"]))
             self._rows[key].append(again)
             series.n += 1
 
@@ -473,62 +437,6 @@ class _Work:
 
 def _identity(event: DriftEventRecord) -> tuple[object, ...]:
     return event.event, event.series, event.segment, event.state, event.attempt_id
-
-
-def _blocks(path: Path, start: int) -> Iterator[bytes]:
-    """Yield whole lines from ``start`` on; what follows the last line end is not finished yet."""
-    with workspace_errors("read", path), path.open("rb") as file:
-        file.seek(start)
-        rest = b""
-        while data := file.read(_BLOCK_BYTES):
-            whole, end, rest = (rest + data).rpartition(b"\n")
-            if end:
-                yield whole + end
-
-
-def _parsed(line: bytes) -> DriftRecord | None:
-    try:
-        return DriftRecord.model_validate_json(line)
-    except ValidationError:
-        return None
-
-
-def _row(
-    record: DriftRecord,
-    reading: Reading,
-    monitor: DriftMonitor,
-    series: SeriesState,
-    start: int,
-    length: int,
-    line: int,
-) -> tuple[object, ...]:
-    charts, limits = monitor.charts, monitor.state.parameters.limits
-    nan = float("nan")
-    middle = level = band = step = nan
-    if charts is not None and reading.z is not None:
-        middle, step = centre(monitor, charts), unit(monitor, charts)
-        level, band = middle + charts.level.mean * step, limits.level * charts.level.sd * step
-    return (
-        start,
-        length,
-        line,
-        record.timestamp.timestamp(),
-        record.composite_score,
-        FRAMINGS.index(record.frame_size),
-        DECISIONS.index(record.decision),
-        series.sources.index(source_of(record)) if source_of(record) in series.sources else 0,
-        series.segment,
-        reading.judged,
-        sum(1 << CHARTS.index(chart) for chart in reading.raised),
-        nan if reading.z is None else reading.z,
-        step,
-        middle,
-        level,
-        band,
-        reading.failures / limits.failures if reading.z is not None else nan,
-        reading.spread / limits.spread if reading.z is not None else nan,
-        reading.direction / limits.direction if reading.z is not None else nan,
-    )
 
 
 __all__ = ["Drift", "DriftWatch", "empty"]
