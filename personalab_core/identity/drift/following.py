@@ -69,7 +69,7 @@ def blocks_of(path: Path, start: int) -> Iterator[bytes]:
                 yield whole + end
 
 
-def parsed(line: bytes) -> DriftRecord | None:
+def record_in(line: bytes) -> DriftRecord | None:
     """Return the record in a line, ``None`` if it is none."""
     try:
         return DriftRecord.model_validate_json(line)

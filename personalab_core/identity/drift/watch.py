@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from personalab_core.config.atomic_files import workspace_errors, write_atomic
 from personalab_core.errors import InputError
-from personalab_core.identity.drift.following import SeriesState, WatchState, blocks_of, parsed, trace_row
+from personalab_core.identity.drift.following import SeriesState, WatchState, blocks_of, record_in, trace_row
 from personalab_core.identity.drift.monitor import DriftMonitor
 from personalab_core.identity.drift.observing import EmbeddingRows, observe, source_of
 from personalab_core.identity.drift.parameters import DriftParameters, Usual, shipped_parameters
@@ -290,7 +290,7 @@ class _Work:
     def _take(self, block: bytes) -> None:
         start = self._state.bytes
         lines = block.split(b"\n")[:-1]
-        parsed = [parsed(line) for line in lines]
+        parsed = [record_in(line) for line in lines]
         faces = self._embeddings.of([r for r in parsed if r is not None])
         for line, record in zip(lines, parsed, strict=True):
             length = len(line) + 1
