@@ -19,12 +19,14 @@ from personalab_core.views.record_index import RecordIndex
 NEWEST_RETRIES = 2_000
 """So many pairs are looked at; older ones belong to other wordings and other model versions."""
 
+# The plus and the cross join make SQLite walk back in time and stop when it has enough: 100,000 attempts cost
+# 20 ms instead of 700.
 _PAIRS = """
 SELECT later.provider, later.asset_type, later.patches, earlier.patches, earlier.composite, later.composite,
   later.decision
-FROM attempt AS later JOIN attempt AS earlier
+FROM attempt AS later CROSS JOIN attempt AS earlier
   ON earlier.persona = later.persona AND earlier.asset_id = later.asset_id AND earlier.attempt = later.attempt - 1
-WHERE later.attempt > 1 AND later.persona IN ({places})
+WHERE later.attempt > 1 AND +later.persona IN ({places})
 ORDER BY later.at DESC LIMIT ?
 """
 

@@ -23,11 +23,8 @@ def workspace(tmp_path: Path) -> Path:
 
 def test_a_request_becomes_the_fields_of_the_prompt(workspace: Path) -> None:
     """The job that is started ends at once: there is no anchor. What it was asked for stays."""
-    done = runner.invoke(
-        app,
-        ["-w", str(workspace), "generate", "image", "mara", "--request", "selfie in a cafe, smiling"]
-        + ["--lighting", "neon", "--background", "--json"],
-    )
+    given = ["--request", "selfie in a cafe, smiling", "--lighting", "neon", "--background", "--json"]
+    done = runner.invoke(app, ["-w", str(workspace), "generate", "image", "mara", *given])
     assert done.exit_code == 0, done.output
     job = JobStore(workspace / "generated_content" / "jobs.sqlite3").get(json.loads(done.stdout)["job_id"])
     prompt = GenerateImagesParams.model_validate_json(job.params_json).prompt
