@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from personalab_core.config.personas import PersonaStore
-from personalab_core.jobs import GenerateAnchorsParams, JobStore, WorkspaceRef
+from personalab_core.jobs import GenerateAnchorsParams, Job, JobStore, WorkspaceRef
 from personalab_core.jobs.worker import run_job
 from personalab_core.schemas import Character
 from tests.support.dashboard import STEP_MS, DashboardServer
@@ -60,6 +60,16 @@ def start_run(page: Page, address: str) -> None:
     expect(page.get_by_role("button", name="Cancel run")).to_be_visible(timeout=STEP_MS)
 
 
+def ended(page: Page, jobs: JobStore) -> Job:
+    """The only job, once its worker has let go of it: the last picture is shown a moment before."""
+    for _ in range(STEP_MS // 100):
+        (job,) = jobs.list()
+        if not job.active:
+            return job
+        page.wait_for_timeout(100)
+    raise AssertionError("the job did not end")
+
+
 def test_a_run_outlives_reload_tab_and_server(page: Page, serve: Serve, ready: Path) -> None:
     from playwright.sync_api import expect
 
@@ -81,7 +91,7 @@ def test_a_run_outlives_reload_tab_and_server(page: Page, serve: Serve, ready: P
     server.start()
     page.goto(run)
     heading(page, re.compile(f"^[1-{N_PICTURES}] of {N_PICTURES}\\sassets accepted\\.$"))
-    (job,) = jobs.list()
+    job = ended(page, jobs)
     assert (job.state, job.done, job.run) == ("done", N_PICTURES, 1)
 
 
@@ -97,7 +107,7 @@ def test_a_cancelled_run_is_resumed_from_where_it_was(page: Page, serve: Serve, 
     assert before.state == "cancelled"
     page.get_by_role("button", name="Resume").click()
     heading(page, re.compile(f"^[1-{N_PICTURES}] of {N_PICTURES}\\sassets accepted\\.$"))
-    (after,) = jobs.list()
+    after = ended(page, jobs)
     assert (after.state, after.done, after.run) == ("done", N_PICTURES, 2)
 
 

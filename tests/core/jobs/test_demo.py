@@ -42,7 +42,13 @@ def without_worker(path: Path) -> JobStore:
 def fill(folder: Path, bar: Bar) -> str:
     reference = WorkspaceRef(folder=str(folder), profile="simulated")
     params = DemoHistoryParams(
-        workspace=reference, until=NOW, assets_per_history=3, assets_of_drifting=3, assets_of_new=1, n_candidates=2, picture_size_px=240
+        workspace=reference,
+        until=NOW,
+        assets_per_history=3,
+        assets_of_drifting=3,
+        assets_of_new=1,
+        n_candidates=2,
+        picture_size_px=240,
     )
     return fill_demo(Studio(reference.load(), job_id="demojob"), params, bar)
 
