@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import loaders, parts, snippets
+from personalab_core.views.costs import HEADINGS, build_costs
 from personalab_core.views.system import SystemView, build_system_view, read_log, started
 from personalab_core.views.workspace import Workspace
 
@@ -36,6 +37,7 @@ def show(space: Workspace) -> None:
     with b:
         _models()
         _storage()
+        _costs(space)
     _jobs(space, view)
     _settings(view)
 
@@ -87,6 +89,18 @@ def _storage() -> None:
             storage = loaders.storage()
             snippets.small(f"{storage.answer}.")
             snippets.block(snippets.facts(storage.rows))
+
+
+def _costs(space: Workspace) -> None:
+    snippets.section("Costs", below=True)
+    box = st.expander("What generation has cost", key="system.costs", on_change="rerun")
+    if box.open:
+        with box:
+            view = build_costs(space.histories())
+            snippets.small(view.answer)
+            for rows, of in ((view.personas, "Persona"), (view.providers, "Provider")):
+                if rows:
+                    snippets.block(snippets.table((of, *HEADINGS[1:]), rows))
 
 
 @st.fragment
