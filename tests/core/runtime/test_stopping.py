@@ -97,7 +97,9 @@ def test_a_stop_reaches_those_who_stand_in_line(bench: LoopBench) -> None:
 
 
 SCRIPT = """
-import asyncio, sys
+import asyncio, signal, sys
+# A shell ignores Ctrl-C for what it runs in the background, and so would everything started from there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from personalab_core.config import load_config
 from personalab_core.generation import ImageGenerator
