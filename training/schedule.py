@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +90,16 @@ class Progress:
             means = "  ".join(f"{name} {value / self._every:.4f}" for name, value in self._sums.items())
             print(f"step {step}  {means}", flush=True)
             self._sums = {}
+
+
+def run_from_command_line(
+    train: Callable[[Path, Path, int | None, Path | None], None], description: str | None
+) -> None:
+    """Run one cycle of a net's training as its module's command line asks for."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
+    parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
+    parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
+    arguments = parser.parse_args()
+    train(arguments.data, arguments.out, arguments.steps, arguments.init)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from training.schedule import (
     cosine_rate,
     load_weights,
     prepare_torch,
+    run_from_command_line,
     save_checkpoint,
     to_input,
 )
@@ -131,13 +131,7 @@ def train(data: Path, out: Path, steps: int | None = None, init: Path | None = N
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
-    parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
-    arguments = parser.parse_args()
-    train(arguments.data, arguments.out, arguments.steps, arguments.init)
+    run_from_command_line(train, __doc__)
 
 
 if __name__ == "__main__":

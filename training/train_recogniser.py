@@ -7,7 +7,6 @@ a person and not regressed, so what is left to go by is bones, eyes and skin.
 
 from __future__ import annotations
 
-import argparse
 import math
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +30,7 @@ from training.schedule import (
     load_weights,
     prepare_torch,
     ramp,
+    run_from_command_line,
     save_checkpoint,
     to_input,
 )
@@ -285,13 +285,7 @@ def _views(gallery: Gallery, chosen: NDArray[np.intp], seeds: list[int], now: Em
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument("--init", type=Path, help="checkpoint of the cycle before: run a later one")
-    parser.add_argument("--steps", type=int, help="length of the cycle, shorter only to try it out")
-    arguments = parser.parse_args()
-    train(arguments.data, arguments.out, arguments.steps, arguments.init)
+    run_from_command_line(train, __doc__)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from personalab_core.config import Config
     from personalab_core.jobs import BatchParams
     from personalab_core.runtime import JobResult
+    from personalab_core.schemas import ImagePrompt, VideoPrompt
+
+P = TypeVar("P", "ImagePrompt", "VideoPrompt")
 
 app = typer.Typer(no_args_is_help=True, help="Generate pictures and videos of a persona.")
 
@@ -180,6 +183,26 @@ def _structured(
     return {**said, **scene}
 
 
+def _prompt(
+    kind: type[P], context: typer.Context, persona: str, *, scenario: str | None, scene: dict[str, Any]
+) -> P | None:
+    """Return the free scene as a prompt, ``None`` if a scenario is named instead."""
+    from pydantic import ValidationError
+
+    from personalab_core.config import PersonaStore
+    from personalab_core.errors import InputError
+    from personalab_core.prompts import subject_description
+
+    character = PersonaStore(chosen(context).load().paths.personas).get(persona)
+    if bool(scenario) == bool(scene):
+        raise InputError("Give either --scenario NAME, or a free scene with --action, --location and so on.")
+    try:
+        return kind(subject_description=subject_description(character), **scene) if scene else None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InputError(f"--{first['loc'][0]}: {first['msg']}.") from None
+
+
 def _video_params(
     context: typer.Context,
     persona: str,
@@ -190,23 +213,11 @@ def _video_params(
     seed: int,
     overrides: dict[str, Any],
 ) -> BatchParams:
-    from pydantic import ValidationError
-
-    from personalab_core.config import PersonaStore
-    from personalab_core.errors import InputError
     from personalab_core.jobs import BatchParams
     from personalab_core.jobs.params import BatchItem
-    from personalab_core.prompts import subject_description
     from personalab_core.schemas import VideoPrompt
 
-    character = PersonaStore(chosen(context).load().paths.personas).get(persona)
-    if bool(scenario) == bool(scene):
-        raise InputError("Give either --scenario NAME, or a free scene with --action and --location.")
-    try:
-        prompt = VideoPrompt(subject_description=subject_description(character), **scene) if scene else None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"--{first['loc'][0]}: {first['msg']}.") from None
+    prompt = _prompt(VideoPrompt, context, persona, scenario=scenario, scene=scene)
     item = BatchItem(persona=persona, asset_type="video", scenario=scenario, prompt=prompt, n=n, seed=seed)
     return BatchParams(
         workspace=chosen(context).reference(),
@@ -230,22 +241,10 @@ def _params(
     seed: int,
     overrides: dict[str, Any],
 ) -> Any:
-    from pydantic import ValidationError
-
-    from personalab_core.config import PersonaStore
-    from personalab_core.errors import InputError
     from personalab_core.jobs import GenerateImagesParams
-    from personalab_core.prompts import subject_description
     from personalab_core.schemas import ImagePrompt
 
-    character = PersonaStore(chosen(context).load().paths.personas).get(persona)
-    if bool(scenario) == bool(scene):
-        raise InputError("Give either --scenario NAME, or a free scene with --action, --location and so on.")
-    try:
-        prompt = ImagePrompt(subject_description=subject_description(character), **scene) if scene else None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(f"--{first['loc'][0]}: {first['msg']}.") from None
+    prompt = _prompt(ImagePrompt, context, persona, scenario=scenario, scene=scene)
     return GenerateImagesParams(
         workspace=chosen(context).reference(),
         persona=persona,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from personalab_core.config import Config, load_config
-from personalab_core.errors import ProviderServerError, UnknownOperationError
+from personalab_core.errors import CapabilityError, ProviderServerError, UnknownOperationError
 from personalab_core.identity import IdentityPolicy
 from personalab_core.llm import LLMImageResponse
 from personalab_core.runtime import (
@@ -101,10 +101,10 @@ class LongOperationClient(CountingClient):
         return self.picture(seed)
 
     def submit_image(self, **_: Any) -> str:
-        raise NotImplementedError
+        raise CapabilityError("this fake makes pictures only", provider="fake")
 
     def collect_image(self, operation_id: str) -> LLMImageResponse:
-        raise NotImplementedError
+        raise CapabilityError("this fake makes pictures only", provider="fake")
 
 
 def submissions(log: Path) -> Counter[int]:

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from personalab_core.errors import ProviderConnectionError, ProviderTimeoutError
+from personalab_core.errors import CapabilityError, ProviderConnectionError, ProviderTimeoutError
 from personalab_core.llm import LLMImageResponse, LLMTextResponse, LLMVideoResponse, Part
 from personalab_core.schemas import Cost
 from tests.support.fakes import tiny_png
@@ -137,16 +137,16 @@ class SynchronousClient:
         return await asyncio.to_thread(lambda: self.generate_image(**request))
 
     def generate_text_json(self, **request: Any) -> LLMTextResponse:
-        raise NotImplementedError
+        raise CapabilityError("this fake makes pictures only", provider="fake")
 
     def generate_video(self, **request: Any) -> LLMVideoResponse:
-        raise NotImplementedError
+        raise CapabilityError("this fake makes pictures only", provider="fake")
 
     async def generate_text_json_async(self, **request: Any) -> LLMTextResponse:
-        raise NotImplementedError
+        raise CapabilityError("this fake makes pictures only", provider="fake")
 
     async def generate_video_async(self, **request: Any) -> LLMVideoResponse:
-        raise NotImplementedError
+        raise CapabilityError("this fake makes pictures only", provider="fake")
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=self.timeout_s)
