@@ -61,10 +61,7 @@ class ArcFaceEvaluator:
             UnreadableImageError: The anchor cannot be decoded.
             InputError: The anchor has no measurable face.
         """
-        sha256, candidates = self.matcher.match(anchor_path, candidate_paths)
-        return EvaluationResult(
-            anchor_path=str(anchor_path), anchor_sha256=sha256, evaluator=self.info, candidates=candidates
-        )
+        return self.matcher.evaluate(anchor_path, candidate_paths, evaluator=self.info)
 
 
 def cosine_similarity(first: Array, second: Array) -> float:

@@ -161,10 +161,7 @@ class DlibEvaluator:
             UnreadableImageError: The anchor cannot be decoded.
             InputError: The anchor has no measurable face.
         """
-        sha256, candidates = self.matcher.match(anchor_path, candidate_paths)
-        return EvaluationResult(
-            anchor_path=str(anchor_path), anchor_sha256=sha256, evaluator=self.info, candidates=candidates
-        )
+        return self.matcher.evaluate(anchor_path, candidate_paths, evaluator=self.info)
 
 
 def distance_score(anchor: Array, candidate: Array, *, row: CalibrationRow) -> EmbeddingScore:

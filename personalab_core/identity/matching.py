@@ -20,6 +20,8 @@ from personalab_core.identity.images import content_hash, decode_image, read_pic
 from personalab_core.schemas.evaluation import (
     CandidateResult,
     EmbeddingScore,
+    EvaluationResult,
+    EvaluatorInfo,
     FaceSummary,
     MeasurementStatus,
 )
@@ -61,10 +63,10 @@ class FaceMatcher:
     _anchors: OrderedDict[str, FaceFacts] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def match(
-        self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]
-    ) -> tuple[str, tuple[CandidateResult, ...]]:
-        """Return the anchor's SHA-256 and one result per candidate, in order.
+    def evaluate(
+        self, anchor_path: str | Path, candidate_paths: Sequence[str | Path], *, evaluator: EvaluatorInfo
+    ) -> EvaluationResult:
+        """Return one result per candidate, in the order given, as measured by ``evaluator``.
 
         Raises:
             AnchorMissingError: There is no anchor file.
@@ -73,8 +75,14 @@ class FaceMatcher:
         """
         anchor = self.anchor_facts(anchor_path)
         face = anchor.measurable[0]
-        results = tuple(self.score(face, self.analyser.analyse_file(path), path=str(path)) for path in candidate_paths)
-        return anchor.sha256 or "", results
+        return EvaluationResult(
+            anchor_path=str(anchor_path),
+            anchor_sha256=anchor.sha256 or "",
+            evaluator=evaluator,
+            candidates=tuple(
+                self.score(face, self.analyser.analyse_file(path), path=str(path)) for path in candidate_paths
+            ),
+        )
 
     def anchor_facts(self, path: str | Path) -> FaceFacts:
         """Return the facts of an anchor, from memory if the same content was seen before."""

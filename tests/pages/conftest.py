@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from personalab_core.jobs import JobStore
+from personalab_core.views.workspace import Workspace
 from tests.support.dashboard import CHROMIUM, DashboardServer, new_context, open_browser
 from tests.support.workspace_builder import WorkspaceBuilder, typical_workspace
 
@@ -34,6 +37,22 @@ def typical_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def builder(tmp_path: Path) -> WorkspaceBuilder:
     return WorkspaceBuilder(tmp_path)
+
+
+@pytest.fixture
+def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
+    """A workspace with one persona that has an anchor, and nothing made yet."""
+    builder.persona("Mara Lindqvist", persona_id="mara")
+    builder.anchors("mara")
+    return builder
+
+
+@pytest.fixture
+def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
+    """No worker is started: this process stands in, so that jobs count as alive."""
+    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
+    monkeypatch.setattr(Workspace, "jobs", store)
+    return store
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,20 +23,6 @@ from tests.support.workspace_builder import EVALUATOR, NOW, WorkspaceBuilder
 
 KEYS = {"GOOGLE_API_KEY": "sesame"}
 GEMINI = "models:\n  image: {provider: gemini, model_name: gemini-3-pro-image}\n"
-
-
-@pytest.fixture
-def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
-    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
-    monkeypatch.setattr(Workspace, "jobs", store)
-    return store
-
-
-@pytest.fixture
-def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
-    builder.persona("Mara Lindqvist", persona_id="mara")
-    builder.anchors("mara")
-    return builder
 
 
 def history(builder: WorkspaceBuilder):  # type: ignore[no-untyped-def]

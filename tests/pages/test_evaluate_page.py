@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,25 +29,10 @@ from personalab_core.schemas import (
     MeasurementStatus,
     Reason,
 )
-from personalab_core.views.workspace import Workspace
 from tests.pages.conftest import OpenPage, answer_of, labels_of, words_of
 from tests.support.workspace_builder import EVALUATOR, WorkspaceBuilder, _measurement, face_png
 
 ID = "0123456789ab"
-
-
-@pytest.fixture
-def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
-    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
-    monkeypatch.setattr(Workspace, "jobs", store)
-    return store
-
-
-@pytest.fixture
-def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
-    builder.persona("Mara Lindqvist", persona_id="mara")
-    builder.anchors("mara")
-    return builder
 
 
 def evaluated(builder: WorkspaceBuilder, *scores: float) -> EvaluationFolder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from personalab_core.jobs.studio import Studio
 from personalab_core.orchestration import RegistryWriter
 from personalab_core.publishing import read_mark
 from personalab_core.views.permissions import Person
-from personalab_core.views.workspace import Workspace
 from tests.pages.conftest import OpenPage, answer_of, words_of
 from tests.support.loop_fakes import FakeEvaluator
 from tests.support.workspace_builder import WorkspaceBuilder
@@ -29,14 +27,6 @@ def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
         (attempt,) = builder.asset("mara", score)
         registry.register(attempt)
     return builder
-
-
-@pytest.fixture
-def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
-    """No worker is started: this process stands in, so that jobs count as alive."""
-    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
-    monkeypatch.setattr(Workspace, "jobs", store)
-    return store
 
 
 def assets_of(builder: WorkspaceBuilder) -> list[str]:

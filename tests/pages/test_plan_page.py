@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -12,26 +11,10 @@ from personalab_core.generation import PlanStore
 from personalab_core.jobs import BatchParams, JobStore
 from personalab_core.schemas import ContentPlan
 from personalab_core.views.permissions import Person
-from personalab_core.views.workspace import Workspace
 from tests.pages.conftest import OpenPage, answer_of, labels_of, words_of
 from tests.support.workspace_builder import NOW, WorkspaceBuilder
 
 SCENE = {"action_details": "buying oranges", "location_details": "at a market stall", "framing": "half_body"}
-
-
-@pytest.fixture
-def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
-    builder.persona("Mara Lindqvist", persona_id="mara")
-    builder.anchors("mara")
-    return builder
-
-
-@pytest.fixture
-def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
-    """No worker is started: this process stands in, so that jobs count as alive."""
-    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
-    monkeypatch.setattr(Workspace, "jobs", store)
-    return store
 
 
 def planned(builder: WorkspaceBuilder, *, assets: tuple[str, ...] = ()) -> PlanStore:

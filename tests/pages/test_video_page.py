@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,12 @@ from personalab_core.jobs import EvaluateVideoParams, JobStore, WorkspaceRef
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.videos import BroughtVideo, bring_video, check_video
 from personalab_core.views.frames import frame_address, video_address
-from personalab_core.views.workspace import Workspace
 from tests.core.jobs.test_videos import Heard, portrait_clip
 from tests.pages.conftest import OpenPage, answer_of, words_of
 from tests.support.faces import portrait_png, shared_runtime
 from tests.support.workspace_builder import WorkspaceBuilder
 
 pytest.importorskip("av")
-
-
-@pytest.fixture
-def jobs(builder: WorkspaceBuilder, monkeypatch: pytest.MonkeyPatch) -> JobStore:
-    store = JobStore(builder.config.paths.jobs, start=lambda *_: os.getpid())
-    monkeypatch.setattr(Workspace, "jobs", store)
-    return store
-
-
-@pytest.fixture
-def mara(builder: WorkspaceBuilder) -> WorkspaceBuilder:
-    builder.persona("Mara Lindqvist", persona_id="mara")
-    builder.anchors("mara")
-    return builder
 
 
 def measured(builder: WorkspaceBuilder, person: int) -> BroughtVideo:

@@ -48,10 +48,7 @@ class PlaneEvaluator:
         )
 
     def evaluate(self, anchor_path, candidate_paths) -> EvaluationResult:
-        sha256, candidates = self.matcher.match(anchor_path, candidate_paths)
-        return EvaluationResult(
-            anchor_path=str(anchor_path), anchor_sha256=sha256, evaluator=self.info, candidates=candidates
-        )
+        return self.matcher.evaluate(anchor_path, candidate_paths, evaluator=self.info)
 
 
 class WithoutMatcher:

@@ -16,10 +16,11 @@ from personalab_core.identity.composite import CompositeScorer
 from personalab_core.identity.facts import FaceFacts, fine_detail, frame_size, size_fraction
 from personalab_core.identity.geometric import GeometricEvaluator
 from personalab_core.identity.matching import FaceMatcher, sharpness_ratio
-from personalab_core.schemas import MeasurementStatus
+from personalab_core.schemas import EvaluationResult, EvaluatorInfo, MeasurementStatus
 from tests.core.identity.test_geometric import landmarks
 from tests.support.faces import FakeAnalyser, make_face, unit, write_grey
 
+INFO = EvaluatorInfo(name="hand", version="1", pack="none", pack_hash="0" * 16, metric="cosine_similarity")
 ANCHOR = make_face(embedding=unit(1, 0, 0), points106=landmarks())
 
 
@@ -32,6 +33,10 @@ def matcher(faces: dict, *, geometric: GeometricEvaluator | None = None) -> Face
     )
 
 
+def evaluate(of: FaceMatcher, anchor: Path, candidates: list[Path]) -> EvaluationResult:
+    return of.evaluate(anchor, candidates, evaluator=INFO)
+
+
 def test_cosine_is_clamped_to_zero() -> None:
     assert cosine_similarity(unit(1, 0), unit(-1, 0)) == 0
     assert cosine_similarity(unit(3, 4), unit(3, 4)) == pytest.approx(1, abs=1e-6)
@@ -41,8 +46,10 @@ def test_cosine_is_clamped_to_zero() -> None:
 def test_one_face_is_scored_with_all_its_parts(tmp_path: Path) -> None:
     candidate = make_face(embedding=unit(3, 4, 0), points106=landmarks(), yaw_deg=12)
     m = matcher({10: [ANCHOR], 20: [candidate]}, geometric=GeometricEvaluator())
-    sha256, (result,) = m.match(write_grey(tmp_path / "a.png", 10), [write_grey(tmp_path / "c.png", 20)])
-    assert len(sha256) == 64
+    measured = evaluate(m, write_grey(tmp_path / "a.png", 10), [write_grey(tmp_path / "c.png", 20)])
+    (result,) = measured.candidates
+    assert len(measured.anchor_sha256) == 64
+    assert measured.evaluator is INFO
     assert result.status is MeasurementStatus.MEASURED
     assert result.embedding.cosine_similarity == pytest.approx(0.6)
     assert result.embedding.passed
@@ -61,7 +68,7 @@ def test_of_several_faces_the_one_most_like_the_anchor_is_scored(tmp_path: Path)
     myself = make_face(box=(310, 0, 390, 90), embedding=unit(1, 0.1, 0))
     distant = make_face(box=(0, 400, 20, 420))
     m = matcher({10: [ANCHOR], 20: [stranger, distant, myself]})
-    _, (result,) = m.match(write_grey(tmp_path / "a.png", 10), [write_grey(tmp_path / "c.png", 20)])
+    (result,) = evaluate(m, write_grey(tmp_path / "a.png", 10), [write_grey(tmp_path / "c.png", 20)]).candidates
     assert result.n_faces == 3
     assert result.face.box == (310, 0, 390, 90)
     assert result.composite_score > 0.99
@@ -78,7 +85,7 @@ def test_a_face_that_cannot_be_measured_has_a_reason_and_no_number(
     tmp_path: Path, face, status: MeasurementStatus, words: str
 ) -> None:
     m = matcher({10: [ANCHOR], 20: [face]})
-    _, (result,) = m.match(write_grey(tmp_path / "a.png", 10), [write_grey(tmp_path / "c.png", 20)])
+    (result,) = evaluate(m, write_grey(tmp_path / "a.png", 10), [write_grey(tmp_path / "c.png", 20)]).candidates
     assert result.status is status
     assert words in result.reason
     assert (result.composite_score, result.embedding, result.geometric, result.embedding_vector) == (None,) * 4
@@ -91,7 +98,8 @@ def test_unreadable_and_empty_pictures_have_a_reason_and_no_number(tmp_path: Pat
     broken.write_bytes(b"\x89PNG\r\n\x1a\nnot really")
     m = matcher({10: [ANCHOR]})
     anchor = write_grey(tmp_path / "a.png", 10)
-    _, results = m.match(anchor, [broken, write_grey(tmp_path / "nobody.png", 99), tmp_path / "gone.png"])
+    nobody = write_grey(tmp_path / "nobody.png", 99)
+    results = evaluate(m, anchor, [broken, nobody, tmp_path / "gone.png"]).candidates
     assert [r.status for r in results] == ["unreadable", "no_face", "unreadable"]
     assert all(r.composite_score is None and r.reason for r in results)
 
@@ -101,9 +109,9 @@ def test_an_anchor_is_looked_at_once_per_content(tmp_path: Path) -> None:
     anchor = write_grey(tmp_path / "a.png", 10)
     copy = write_grey(tmp_path / "copy.png", 10)
     for path in (anchor, anchor, copy):
-        m.match(path, [])
+        evaluate(m, path, [])
     assert m.analyser.looks == 1
-    m.match(write_grey(anchor, 20), [])
+    evaluate(m, write_grey(anchor, 20), [])
     assert m.analyser.looks == 2
 
 
@@ -111,11 +119,11 @@ def test_what_is_wrong_with_an_anchor_is_said(tmp_path: Path) -> None:
     m = matcher({10: [make_face(box=(0, 0, 20, 20))]})
     (tmp_path / "b.png").write_text("no picture")
     with pytest.raises(AnchorMissingError, match="Generate and select"):
-        m.match(tmp_path / "none.png", [])
+        evaluate(m, tmp_path / "none.png", [])
     with pytest.raises(UnreadableImageError, match=r"b\.png is not a picture"):
-        m.match(tmp_path / "b.png", [])
+        evaluate(m, tmp_path / "b.png", [])
     with pytest.raises(InputError, match=r"only 20 px wide.*Select another"):
-        m.match(write_grey(tmp_path / "a.png", 10), [])
+        evaluate(m, write_grey(tmp_path / "a.png", 10), [])
 
 
 def test_framing_follows_the_specified_cuts() -> None:
