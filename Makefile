@@ -44,8 +44,10 @@ format: $(VENV)/.dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev ## Run the benchmarks and print their ratios
-	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do \
-		name=$$(basename $$script .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@missed=; for script in $$(grep -l __main__ benchmarks/*.py); do \
+		name=$$(basename $$script .py); echo "== $$name"; \
+		$(BIN)/python -m benchmarks.$$name || missed="$$missed $$name"; done; \
+	test -z "$$missed" || { echo "Targets missed by:$$missed" >&2; exit 1; }
 
 wheel: $(VENV)/.app ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
