@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from pages.components import snippets
+from personalab_core.errors import PersonalabError
 from personalab_core.views import numbers
 
 
@@ -16,6 +17,28 @@ def show_error(what: str, sentence: str, *, details: str = "") -> None:
     if details:
         with st.expander("Details"):
             st.code(details, language=None)
+
+
+_REFUSED = "notices.refused"
+
+
+def do(work: Callable[[], object]) -> None:
+    """Do what a click asks for; a refusal is kept for :func:`show_refused`.
+
+    For a button's ``on_click``: Streamlit calls it before the page is drawn again, so that no other news from the
+    browser can cut the page short between the click and the work, which loses clicks that the page itself looks for.
+    """
+    try:
+        work()
+    except PersonalabError as error:
+        st.session_state[_REFUSED] = str(error)
+
+
+def show_refused() -> None:
+    """Say once why the last click did nothing, if it was refused."""
+    sentence = st.session_state.pop(_REFUSED, None)
+    if sentence:
+        show_refusal(sentence)
 
 
 def show_refusal(sentence: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from pages.components import access, notices, plan_run, snippets, state
-from personalab_core.errors import PersonalabError
+from personalab_core.errors import InputError
 from personalab_core.schemas import ContentPlan, PlannedContent
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
@@ -26,6 +28,13 @@ _LINES = {
     "mood": "Mood",
     "camera": "Camera",
 }
+_DECISIONS: Mapping[str, Sequence[tuple[str, str]]] = {
+    "idea": (("Drop", "dropped"), ("Approve", "approved")),
+    "approved": (("Drop", "dropped"),),
+    "dropped": (("Approve", "approved"),),
+    "made": (),
+}
+"""What can be decided about an item in each state: the button, and the state it leads to."""
 _FRAMINGS = [None, "headshot", "half_body", "full_body"]
 
 
@@ -53,22 +62,27 @@ def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, item:
         st.rerun()
     if busy:
         return
-    if item.status in {"idea", "approved"} and access.button("Drop", key="plan.item.drop"):
-        _set(space, history, item, "dropped")
-    if item.status in {"idea", "dropped"} and access.button("Approve", key="plan.item.approve"):
-        _set(space, history, item, "approved")
+    for label, status in _DECISIONS[item.status]:
+        access.button(
+            label,
+            key=f"plan.item.{label.lower()}",
+            on_click=notices.do,
+            args=(partial(_change, space, history.id, item.id, {"status": status}),),
+        )
     if item.status == "dropped":
         return
     label = "Make it again" if item.assets else "Make it now"
     if history.anchor is None:
         if st.button("Choose an anchor", type="primary", key="plan.anchor"):
             state.go("anchors", history.id)
-    elif access.button(label, type="secondary" if item.status == "made" else "primary", key="plan.item.make"):
-        plan_run.start(space, plan, [item.id])
-
-
-def _set(space: Workspace, history: PersonaHistory, item: PlannedContent, status: str) -> None:
-    _change(space, history, item, {"status": status})
+    else:
+        access.button(
+            label,
+            type="secondary" if item.status == "made" else "primary",
+            key="plan.item.make",
+            on_click=notices.do,
+            args=(partial(plan_run.start, space, plan, [item.id]),),
+        )
 
 
 def _outcome(history: PersonaHistory, item: PlannedContent, card: ItemCard) -> None:
@@ -84,56 +98,76 @@ def _outcome(history: PersonaHistory, item: PlannedContent, card: ItemCard) -> N
 
 
 def _form(space: Workspace, history: PersonaHistory, item: PlannedContent) -> None:
-    scene = item.scenario_details
     key = f"plan.edit.{history.id}.{item.id}"
     with st.form(key, border=False):
-        snippets.section("What is posted")
-        title = st.text_input("Title", item.title, key=f"{key}.title", max_chars=200)
-        caption = st.text_area("Caption", item.caption, key=f"{key}.caption", max_chars=2200)
-        a, b, c = st.columns(3)
-        tags = a.text_input("Hashtags", " ".join(item.hashtags), key=f"{key}.tags")
-        day: Any = b.date_input("Day", item.scheduled, key=f"{key}.day", format="YYYY-MM-DD")
-        kinds = ["image", "video"]
-        kind = c.selectbox("Kind", kinds, kinds.index(item.asset_type), format_func=str.capitalize, key=f"{key}.kind")
-        snippets.section("The scene", below=True)
-        lines = {
-            name: st.text_input(label, str(scene.get(name) or ""), key=f"{key}.{name}")
-            for name, label in _LINES.items()
-        }
-        a, b = st.columns(2)
-        framing = a.selectbox(
-            "Framing",
-            _FRAMINGS,
-            _FRAMINGS.index(scene.get("framing")),
-            format_func=lambda name: words.FRAMINGS[name] if name else "Not said",
-            key=f"{key}.framing",
+        _what_is_posted(item, key)
+        _the_scene(item.scenario_details, key)
+        st.form_submit_button(
+            "Save",
+            key=f"{key}.save",
+            disabled=not access.current().may_edit,
+            on_click=notices.do,
+            args=(partial(_save, space, history.id, item, key),),
         )
-        negative = b.text_input("To avoid", str(scene.get("negative") or ""), key=f"{key}.negative")
-        save = st.form_submit_button("Save", key=f"{key}.save", disabled=not access.current().may_edit)
-    if save:
-        details = {**scene, **lines, "framing": framing, "negative": negative}
-        changed = {
-            "title": title,
-            "caption": caption,
-            "hashtags": tuple(tags.split()),
-            "scheduled": day if isinstance(day, date) else None,
-            "asset_type": kind,
-            "scenario_details": {name: value for name, value in details.items() if value not in ("", None)},
-        }
-        _change(space, history, item, changed)
 
 
-def _change(space: Workspace, history: PersonaHistory, item: PlannedContent, values: dict[str, Any]) -> None:
+def _what_is_posted(item: PlannedContent, key: str) -> None:
+    snippets.section("What is posted")
+    st.text_input("Title", item.title, key=f"{key}.title", max_chars=200)
+    st.text_area("Caption", item.caption, key=f"{key}.caption", max_chars=2200)
+    a, b, c = st.columns(3)
+    a.text_input("Hashtags", " ".join(item.hashtags), key=f"{key}.tags")
+    b.date_input("Day", item.scheduled, key=f"{key}.day", format="YYYY-MM-DD")
+    kinds = ["image", "video"]
+    c.selectbox("Kind", kinds, kinds.index(item.asset_type), format_func=str.capitalize, key=f"{key}.kind")
+
+
+def _the_scene(scene: Mapping[str, Any], key: str) -> None:
+    snippets.section("The scene", below=True)
+    for name, label in _LINES.items():
+        st.text_input(label, str(scene.get(name) or ""), key=f"{key}.{name}")
+    a, b = st.columns(2)
+    a.selectbox(
+        "Framing",
+        _FRAMINGS,
+        _FRAMINGS.index(scene.get("framing")),
+        format_func=lambda name: words.FRAMINGS[name] if name else "Not said",
+        key=f"{key}.framing",
+    )
+    b.text_input("To avoid", str(scene.get("negative") or ""), key=f"{key}.negative")
+
+
+def _save(space: Workspace, persona: str, item: PlannedContent, key: str) -> None:
+    """Store what the form holds now; keys of the scene that the form does not show stay."""
+    asked = {
+        name: st.session_state[f"{key}.{name}"]
+        for name in ("title", "caption", "tags", "day", "kind", "framing", "negative", *_LINES)
+    }
+    scene = {**item.scenario_details, **{name: asked[name] for name in ("framing", "negative", *_LINES)}}
+    changed = {
+        "title": asked["title"],
+        "caption": asked["caption"],
+        "hashtags": tuple(asked["tags"].split()),
+        "scheduled": asked["day"] if isinstance(asked["day"], date) else None,
+        "asset_type": asked["kind"],
+        "scenario_details": {name: value for name, value in scene.items() if value not in ("", None)},
+    }
+    _change(space, persona, item.id, changed)
+
+
+def _change(space: Workspace, persona: str, item_id: str, values: Mapping[str, Any]) -> None:
+    """Change an item.
+
+    Raises:
+        PersonalabError: A value breaks the plan's rules, or the plan cannot be changed; nothing was.
+    """
+
     def changed(stored: PlannedContent) -> PlannedContent:
         return PlannedContent.model_validate({**stored.model_dump(), **values})
 
     try:
-        space.plan_item(history.id, item.id, changed)
+        space.plan_item(persona, item_id, changed)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        notices.show_refusal(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}. Nothing was changed.")
-        return
-    except PersonalabError as error:
-        notices.show_refusal(str(error))
-        return
-    st.rerun()
+        place = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{place}: {problem['msg']}. Nothing was changed.") from None

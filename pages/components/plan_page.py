@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
-from pages.components import access, loaders, parts, plan_form, plan_item, plan_parts, plan_run, rows, snippets, state
+from pages.components import (
+    access,
+    loaders,
+    notices,
+    parts,
+    plan_form,
+    plan_item,
+    plan_parts,
+    plan_run,
+    rows,
+    snippets,
+    state,
+)
 from personalab_core.jobs import BatchParams, Job
 from personalab_core.schemas import Character, ContentPlan
 from personalab_core.views import numbers
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.plan import PlanView, build_plan_view, load_plan
-from personalab_core.views.runs import run_row
+from personalab_core.views.runs import rows_to_show
 from personalab_core.views.workspace import Workspace
 
 _LOOK = "plan.look"
+_KINDS = ("batch", "new_plan")
 
 
 def show(space: Workspace, characters: Mapping[str, Character]) -> None:
@@ -25,14 +39,16 @@ def show(space: Workspace, characters: Mapping[str, Character]) -> None:
 
 def _running(space: Workspace, characters: Mapping[str, Character]) -> list[Job]:
     persona = state.current_persona(characters)
-    return [job for job in space.jobs.list(persona=persona) if job.kind == "batch" and job.active]
+    return [job for job in space.jobs.list(persona=persona) if job.kind in _KINDS and job.active]
 
 
 def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
     persona = state.current_persona(characters)
     plan, problem = load_plan(space.plans, persona)
     history, wanted = space.history(characters[persona]), state.address(plan_item.ITEM)
-    busy = _items_of(_running(space, characters))
+    running = _running(space, characters)
+    busy, planning = _items_of(running), any(job.kind == "new_plan" for job in running)
+    notices.show_refused()
     item = next((i for i in plan.planned_content if i.id == wanted), None) if plan else None
     if plan and item:
         plan_item.show(space, history, plan, item, busy=item.id in busy)
@@ -47,23 +63,22 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
     )
     with left:
         _head(space, history, view, problem)
-    if plan is None or view is None:
-        st.space("small")
-        plan_form.show(space, history)
-        return
     st.space("small")
-    _actions(space, history, plan, view)
     _runs(space, history)
+    if plan is None or view is None:
+        plan_form.show(space, history, busy=planning)
+        return
+    _actions(space, history, plan, view)
     _pieces(space, history, plan, view)
     st.space("small")
     _origin(view)
     with st.expander("New plan"):
-        plan_form.show(space, history)
+        plan_form.show(space, history, busy=planning)
 
 
 def _items_of(jobs: Sequence[Job]) -> tuple[str, ...]:
     found: list[str] = []
-    for job in jobs:
+    for job in (job for job in jobs if job.kind == "batch"):
         found += BatchParams.model_validate_json(job.params_json).plan_items
     return tuple(found)
 
@@ -87,25 +102,34 @@ def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, view:
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.segments(looks, key=_LOOK, label="Look")
         st.space("stretch")
-        if view.undecided and access.button(
-            f"Approve {numbers.plural(len(view.undecided), 'idea')}", key="plan.approve"
-        ):
-            for item in view.undecided:
-                space.plan_item(history.id, item, lambda i: i.model_copy(update={"status": "approved"}))
-            st.rerun()
+        if view.undecided:
+            access.button(
+                f"Approve {numbers.plural(len(view.undecided), 'idea')}",
+                key="plan.approve",
+                on_click=notices.do,
+                args=(partial(_approve, space, history.id, view.undecided),),
+            )
         if history.anchor is None:
             if st.button("Choose an anchor", type="primary", key="plan.anchor"):
                 state.go("anchors", history.id)
-        elif view.due and access.button(
-            f"Make {numbers.plural(len(view.due), 'approved piece')}", type="primary", key="plan.make"
-        ):
-            plan_run.start(space, plan, view.due)
+        elif view.due:
+            access.button(
+                f"Make {numbers.plural(len(view.due), 'approved piece')}",
+                type="primary",
+                key="plan.make",
+                on_click=notices.do,
+                args=(partial(plan_run.start, space, plan, view.due),),
+            )
+
+
+def _approve(space: Workspace, persona: str, items: Sequence[str]) -> None:
+    for item in items:
+        space.plan_item(persona, item, lambda i: i.model_copy(update={"status": "approved"}))
 
 
 def _runs(space: Workspace, history: PersonaHistory) -> None:
-    jobs = [job for job in space.jobs.list(persona=history.id) if job.kind == "batch"]
-    shown = [job for job in jobs if job.active or (job is jobs[0] and job.state in {"lost", "failed", "paused"})]
-    rows.show_runs([run_row(job, {history.id: history.name}, now=loaders.now()) for job in shown], space.jobs)
+    jobs = [job for job in space.jobs.list(persona=history.id) if job.kind in _KINDS]
+    rows.show_runs(rows_to_show(jobs, {history.id: history.name}, now=loaders.now()), space.jobs)
 
 
 def _pieces(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: PlanView) -> None:
@@ -118,13 +142,13 @@ def _pieces(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: 
             with st.container(horizontal=True, vertical_alignment="center"):
                 snippets.section(week.title)
                 st.space("stretch")
-                if (
-                    week.due
-                    and history.anchor
-                    and len(week.due) < len(view.due)
-                    and access.button(f"Make this week's {numbers.count(len(week.due))}", key=f"plan.make.{week.id}")
-                ):
-                    plan_run.start(space, plan, week.due)
+                if week.due and history.anchor and len(week.due) < len(view.due):
+                    access.button(
+                        f"Make this week's {numbers.count(len(week.due))}",
+                        key=f"plan.make.{week.id}",
+                        on_click=notices.do,
+                        args=(partial(plan_run.start, space, plan, week.due),),
+                    )
             opened = plan_parts.week(week, key=f"plan.week.{week.id}") or opened
         if view.unscheduled:
             snippets.section("Without a day", below=True)

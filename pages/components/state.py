@@ -78,6 +78,7 @@ def page_of_run(kind: str) -> PageName:
         "evaluate_pictures": "evaluate",
         "evaluate_video": "video",
         "batch": "plan",
+        "new_plan": "plan",
         "export": "export",
     }
     return pages.get(kind, "generate")

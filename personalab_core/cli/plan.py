@@ -46,11 +46,13 @@ def new(
     n: Annotated[int, typer.Option("-n", "--number", min=1, max=50, help="How many pieces.")] = 6,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; default: tomorrow.")] = None,
     per_week: Annotated[int, typer.Option(min=1, max=21, help="Pieces a week.")] = 3,
+    background: BackgroundOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the text provider for ideas, grounded in search trends where it offers them, and put them in a calendar.
 
-    Earlier ideas are not repeated. The plan before is kept under plans/.
+    Earlier ideas are not repeated. The plan before is kept under plans/. With --background it is the durable job
+    that the dashboard starts and shows, too.
     Example: personalab plan new daniperez -n 9 --start 2026-12-01 --per-week 3
     """
     from personalab_core.jobs.planned import new_plan
@@ -60,6 +62,9 @@ def new(
     require_persona(config, persona)
     note_simulated(config)
     first = start.date() if start else None
+    if background:
+        _plan_in_background(context, config, persona, n=n, start=first, per_week=per_week, as_json=as_json)
+        return
     plan = new_plan(Studio(config), persona, n_items=n, start=first, per_week=per_week)
     path = _store(config).path(persona)
     if as_json:
@@ -69,6 +74,21 @@ def new(
     if plan.repeated:
         note(f"{len(plan.repeated)} ideas repeated earlier ones and were left out: {'; '.join(plan.repeated)}.")
     say(f"Written: {path}. Edit it by hand, approve items (personalab plan approve {persona} --all), then run it.")
+
+
+def _plan_in_background(
+    context: typer.Context, config: Config, persona: str, *, n: int, start: date | None, per_week: int, as_json: bool
+) -> None:
+    from personalab_core.jobs import JobStore, NewPlanParams
+
+    params = NewPlanParams(
+        workspace=chosen(context).reference(), persona=persona, n_pieces=n, start=start, per_week=per_week
+    )
+    job_id = JobStore(config.paths.jobs).submit("new_plan", params)
+    if as_json:
+        print_json({"job_id": job_id})
+    else:
+        say(f"Started as job {job_id}. Follow it: personalab jobs list; then personalab plan show {persona}")
 
 
 @app.command("show")

@@ -16,6 +16,7 @@ from personalab_core.jobs.params import (
     GenerateImagesParams,
     JobKind,
     JobParams,
+    NewPlanParams,
     WorkspaceRef,
 )
 from personalab_core.jobs.store import JobStore
@@ -34,5 +35,6 @@ __all__ = [
     "JobParams",
     "JobState",
     "JobStore",
+    "NewPlanParams",
     "WorkspaceRef",
 ]

@@ -16,8 +16,9 @@ from personalab_core.jobs.params import (
     ExportParams,
     GenerateAnchorsParams,
     GenerateImagesParams,
+    NewPlanParams,
 )
-from personalab_core.jobs.planned import run_planned
+from personalab_core.jobs.planned import make_plan, run_planned
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.videos import check_video
 from personalab_core.jobs.work import generate_anchors, generate_images, run_batch
@@ -41,6 +42,8 @@ def perform(job: Job, control: JobControl) -> Ending:
     if isinstance(params, BatchParams):
         work = run_planned if params.plan_items else run_batch
         return _ending(work(studio, params, control))
+    if isinstance(params, NewPlanParams):
+        return Ending(make_plan(studio, params, control))
     if isinstance(params, GenerateAnchorsParams):
         return Ending(generate_anchors(studio, params, control))
     if isinstance(params, EvaluatePicturesParams):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, model_validator
@@ -14,7 +15,14 @@ from personalab_core.errors import InputError
 from personalab_core.schemas import Contract, ImagePrompt, VideoPrompt, check_slug
 
 JobKind = Literal[
-    "generate_images", "generate_anchors", "demo_history", "batch", "evaluate_pictures", "evaluate_video", "export"
+    "generate_images",
+    "generate_anchors",
+    "demo_history",
+    "batch",
+    "new_plan",
+    "evaluate_pictures",
+    "evaluate_video",
+    "export",
 ]
 
 AnchorKind = Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
@@ -163,6 +171,37 @@ class BatchParams(JobParams):
     def n_items(self) -> int:
         """One item an asset."""
         return sum(item.n for item in self.items)
+
+
+class NewPlanParams(JobParams):
+    """Ask the text provider for ideas and put them in a calendar; the plan before is kept.
+
+    Attributes:
+        persona: Whom to plan for.
+        n_pieces: How many pieces.
+        start: First day; the day after that on which the job runs if ``None``.
+        per_week: Pieces a week.
+    """
+
+    persona: PersonaId
+    n_pieces: int = Field(default=6, ge=1, le=50)
+    start: date | None = None
+    per_week: int = Field(default=3, ge=1, le=21)
+
+    @property
+    def persona_id(self) -> str:
+        """The persona planned for."""
+        return self.persona
+
+    @property
+    def title(self) -> str:
+        """Such as ``New plan of daniperez``."""
+        return f"New plan of {self.persona}"
+
+    @property
+    def n_items(self) -> int:
+        """The one plan: it is there as a whole or not at all."""
+        return 1
 
 
 class GenerateAnchorsParams(JobParams):
@@ -343,6 +382,7 @@ PARAMS_OF: dict[JobKind, type[JobParams]] = {
     "generate_anchors": GenerateAnchorsParams,
     "demo_history": DemoHistoryParams,
     "batch": BatchParams,
+    "new_plan": NewPlanParams,
     "evaluate_pictures": EvaluatePicturesParams,
     "evaluate_video": EvaluateVideoParams,
     "export": ExportParams,

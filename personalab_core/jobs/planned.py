@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from functools import partial
 
 from personalab_core.config import Config, PersonaStore
-from personalab_core.errors import InputError
+from personalab_core.errors import ConfigError, InputError
 from personalab_core.generation import IdeaGenerator, PlanStore
 from personalab_core.generation.plan_store import spread
-from personalab_core.jobs.control import Progress
-from personalab_core.jobs.params import BatchItem, BatchParams, WorkspaceRef
+from personalab_core.jobs.control import Progress, stop_if_asked
+from personalab_core.jobs.params import BatchItem, BatchParams, NewPlanParams, WorkspaceRef
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import run_batch
 from personalab_core.orchestration import RegistryWriter
@@ -48,11 +48,40 @@ def new_plan(studio: Studio, persona: str, *, n_items: int, start: date | None, 
         system_prompts=load_system_prompts(config),
         n_items=n_items,
         earlier=store.history(persona),
+        transport_retry=studio.transport_retry,
         clock=studio.clock,
     ).generate()
-    plan = plan.model_copy(update={"planned_content": spread(plan.planned_content, start=first, per_week=per_week)})
+    items = spread(plan.planned_content, start=first, per_week=per_week)
+    plan = plan.model_copy(update={"planned_content": items, "job": studio.job_id})
     store.replace(plan)
     return plan
+
+
+def make_plan(studio: Studio, params: NewPlanParams, progress: Progress) -> str:
+    """Make a new plan as a job and return what came of it; raises as :func:`new_plan`.
+
+    Raises:
+        JobCancelledError: The work was asked to stop before anything was paid.
+    """
+    stop_if_asked(progress)
+    plan = _made_before(studio, params.persona) or new_plan(
+        studio, params.persona, n_items=params.n_pieces, start=params.start, per_week=params.per_week
+    )
+    progress.report(1, params.title)
+    left_out = f", {len(plan.repeated)} left out as repetitions" if plan.repeated else ""
+    return f"{len(plan.planned_content)} of {params.n_pieces} pieces planned{left_out}"
+
+
+def _made_before(studio: Studio, persona: str) -> ContentPlan | None:
+    """Return the plan in force if this very job made it and was cut off only afterwards."""
+    store = PlanStore(studio.config.paths.output)
+    if studio.job_id is None or not store.exists(persona):
+        return None
+    try:
+        plan = store.load(persona)
+    except ConfigError:
+        return None  # a broken file is no plan; the new one takes its place
+    return plan if plan.job == studio.job_id else None
 
 
 def due_items(

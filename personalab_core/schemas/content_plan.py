@@ -80,7 +80,8 @@ class PlanSource(Contract):
 class ContentPlan(Contract):
     """A persona's plan, with where it came from.
 
-    ``repeated`` are titles of ideas that were left out because they were too near to earlier ones.
+    ``repeated`` are titles of ideas that were left out because they were too near to earlier ones; ``job`` is the
+    job that made the plan, if one did, so that it is not asked and paid for again when that job is resumed.
     """
 
     persona: str
@@ -91,6 +92,7 @@ class ContentPlan(Contract):
     prompt_hash: str
     sources: tuple[PlanSource, ...] = ()
     repeated: tuple[str, ...] = ()
+    job: str | None = None
     planned_content: tuple[PlannedContent, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -51,6 +51,8 @@ def run_title(job: Job, names: Mapping[str, str]) -> str:
         return f"{numbers.plural(job.total, 'picture')} of {name}"
     if job.kind == "generate_anchors":
         return f"Anchors of {name}"
+    if job.kind == "new_plan":
+        return f"New plan of {name}"
     return "Example workspace" if job.kind == "demo_history" else f"{job.title[:1].upper()}{job.title[1:]}"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from pydantic import JsonValue
 
 from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
@@ -19,7 +20,6 @@ from personalab_core.schemas import (
     AnchorRecord,
     AttemptRecord,
     Character,
-    ContentPlan,
     Decision,
     DriftEventRecord,
     ImagePrompt,
@@ -234,20 +234,8 @@ class Workspace:
 
     @cached_property
     def plans(self) -> PlanStore:
-        """The content plans; what changes them goes through :meth:`new_plan` and :meth:`plan_item`."""
+        """The content plans; what changes one item goes through :meth:`plan_item`, a new plan is a job."""
         return PlanStore(self.config.paths.output)
-
-    def new_plan(self, persona: str, *, n_items: int, start: date, per_week: int) -> ContentPlan:
-        """Ask the text provider for a plan, put it in force and return it.
-
-        Raises:
-            PersonalabError: It could not be made or written, or the person may only look; the plan before stays.
-        """
-        self.must_edit()
-        from personalab_core.jobs.planned import new_plan
-        from personalab_core.jobs.studio import Studio
-
-        return new_plan(Studio(self.config), persona, n_items=n_items, start=start, per_week=per_week)
 
     def plan_item(self, persona: str, item: str, change: Callable[[PlannedContent], PlannedContent]) -> PlannedContent:
         """Change one item of the plan in force and return it.
@@ -260,7 +248,15 @@ class Workspace:
         self.must_edit()
         return self.plans.change_item(persona, item, change)
 
-    def write_prompt(self, character: Character, request: str, *, video: bool, ask: bool) -> ImagePrompt | VideoPrompt:
+    def write_prompt(
+        self,
+        character: Character,
+        request: str,
+        *,
+        video: bool,
+        ask: bool,
+        overrides: Mapping[str, JsonValue] | None = None,
+    ) -> ImagePrompt | VideoPrompt:
         """Return the structured prompt of a free request.
 
         Args:
@@ -268,6 +264,7 @@ class Workspace:
             request: What a person typed.
             video: Whether a video is wanted.
             ask: Whether the text provider is asked; else it is taken apart by rule.
+            overrides: Dotted settings of the run it is for; another text model, for instance.
 
         Raises:
             InputError: The request is empty.
@@ -281,7 +278,8 @@ class Workspace:
         self.must_edit()
         from personalab_core.jobs.studio import Studio
 
-        writer = Studio(self.config).prompt_writer(character)
+        config = self.reference.load(overrides) if overrides else self.config
+        writer = Studio(config).prompt_writer(character)
         return writer.video(request) if video else writer.image(request)
 
     def histories(self) -> list[PersonaHistory]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from personalab_core.generation import PlanStore
-from personalab_core.jobs import BatchParams, JobStore
+from personalab_core.jobs import BatchParams, JobStore, NewPlanParams
+from personalab_core.jobs.control import JobControl
+from personalab_core.jobs.kinds import perform
 from personalab_core.schemas import ContentPlan
 from personalab_core.views.permissions import Person
 from tests.pages.conftest import OpenPage, answer_of, labels_of, words_of
@@ -44,13 +46,27 @@ def test_nobody_yet(open_page: OpenPage, tmp_path: Path) -> None:
     assert labels_of(at) == ["Create the first persona"]
 
 
-def test_no_plan_leads_to_a_new_one(open_page: OpenPage, mara: WorkspaceBuilder) -> None:
+def do_the_job(jobs: JobStore) -> None:
+    """Do what the worker would do with the newest job."""
+    job, *_ = jobs.list()
+    ending = perform(job, JobControl(jobs, job))
+    jobs.finish(job.id, "done", message=ending.message, error=ending.error)
+
+
+def test_no_plan_leads_to_a_new_one_made_as_a_job(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
     at = open_page("plan", mara.root, persona="mara")
     assert answer_of(at) == "Mara has no plan yet."
     at.number_input(key="plan.n").set_value(2)
     at.date_input(key="plan.start").set_value(date(2026, 12, 1))
     at.button(key="plan.new").click().run()
     assert not at.exception
+    assert at.button(key="plan.new").disabled  # one at a time
+    assert "New plan of Mara Lindqvist" in words_of(at)
+    (job,) = jobs.list(persona="mara")
+    params = NewPlanParams.model_validate_json(job.params_json)
+    assert (params.n_pieces, params.start, params.per_week) == (2, date(2026, 12, 1), 3)
+    do_the_job(jobs)
+    at.run()
     plan = PlanStore(mara.config.paths.output).load("mara")
     assert [item.scheduled for item in plan.planned_content] == [date(2026, 12, 1), date(2026, 12, 3)]
     assert answer_of(at) == "None of 2 planned pieces of Mara are made."
@@ -78,7 +94,7 @@ def test_the_list_shows_the_same(open_page: OpenPage, mara: WorkspaceBuilder) ->
     assert "Week 49" not in words_of(at)
 
 
-def test_a_broken_file_is_a_sentence_and_stays(open_page: OpenPage, mara: WorkspaceBuilder) -> None:
+def test_a_broken_file_is_a_sentence_and_stays(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
     path = planned(mara).path("mara")
     path.write_text(path.read_text().replace("Oranges", "", 1))
     broken = path.read_bytes()
@@ -88,6 +104,7 @@ def test_a_broken_file_is_a_sentence_and_stays(open_page: OpenPage, mara: Worksp
     assert path.read_bytes() == broken
     at.button(key="plan.new").click().run()
     assert not at.exception
+    do_the_job(jobs)
     assert (path.parent / "plans" / "content_plan-0001.yml").read_bytes() == broken
 
 

@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from personalab_core.cli.entry import app
+from personalab_core.cli.progress import wait_for_job
+from personalab_core.config import load_config
+from personalab_core.jobs import JobStore
 
 runner = CliRunner()
 
@@ -44,6 +47,15 @@ def test_three_plans_in_a_row_repeat_no_idea(workspace: Path) -> None:
     ]
     assert len(titles) == 12
     assert len(set(titles)) == 12
+
+
+def test_a_plan_in_the_background_is_a_job_that_every_window_sees(workspace: Path) -> None:
+    job_id = json.loads(run("new", "mara", "-n", "2", "--background", "--json", folder=workspace))["job_id"]
+    config = load_config(workspace=workspace, environ={}, profile="simulated")
+    assert wait_for_job(JobStore(config.paths.jobs), job_id, quiet=True).message == "2 of 2 pieces planned"
+    plan = json.loads(run("show", "mara", "--json", folder=workspace))
+    assert len(plan["planned_content"]) == 2
+    assert plan["job"] == job_id
 
 
 def test_approving_and_dropping_is_kept(workspace: Path) -> None:
