@@ -218,6 +218,7 @@ class RuntimeSettings(Section):
 
     max_concurrent_jobs: Count
     eval_pool_workers: Count
+    eval_timeout_s: Positive
     provider_limits: ProviderLimits
     rate_limits: RateLimits
     retry: TransportRetrySettings

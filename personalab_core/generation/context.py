@@ -44,6 +44,20 @@ def context_from_config(config: Config, *, job_id: str | None = None) -> Generat
     )
 
 
+def video_context_from_config(config: Config, *, job_id: str | None = None) -> GenerationContext:
+    """Return the context of every video generated under ``config``."""
+    provider, video = config.provider("video"), config.generation.video
+    return context_from_config(config, job_id=job_id).model_copy(
+        update={
+            "provider": provider,
+            "model": config.model_name("video"),
+            "simulated": provider == SIMULATED_PROVIDER,
+            "aspect_ratio": video.aspect_ratio,
+            "resolution": video.resolution,
+        }
+    )
+
+
 def derived_context(*, provider: str, model: str, aspect_ratio: str) -> GenerationContext:
     """Return the context when no configuration is at hand; its hash covers these three only."""
     simulated = provider == SIMULATED_PROVIDER

@@ -6,9 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from personalab_core.generation.context import derived_context
+from personalab_core.config import Config
+from personalab_core.generation.context import derived_context, video_context_from_config
 from personalab_core.generation.image_generator import request_parts
 from personalab_core.generation.requests import GenerationRequest, GenerationResponse
 from personalab_core.generation.retry_policy import RetryPolicy
@@ -57,6 +58,36 @@ class VideoGenerator:
         self.transport_retry: TransportRetry = transport_retry or RetryPolicy()
         self._client = client
         self._timer = timer
+
+    @classmethod
+    def from_config(
+        cls,
+        client: LLMClient,
+        config: Config,
+        *,
+        provider: str | None = None,
+        job_id: str | None = None,
+        transport_retry: TransportRetry | None = None,
+    ) -> Self:
+        """Return what makes the videos that a configuration asks for.
+
+        Args:
+            client: Reaches the provider.
+            config: Names model, resolution and aspect ratio.
+            provider: Name of the provider; that of ``client`` if ``None``.
+            job_id: Job that the records are to name.
+            transport_retry: Repeats failed calls; as the configuration says if ``None``.
+        """
+        video = config.generation.video
+        return cls(
+            client,
+            config.model_name("video"),
+            video.resolution,
+            video.aspect_ratio,
+            provider=provider,
+            context=video_context_from_config(config, job_id=job_id),
+            transport_retry=transport_retry or RetryPolicy.from_config(config.runtime.retry),
+        )
 
     def generate(self, request: GenerationRequest) -> GenerationResponse:
         """Return what one call gave. A policy block or an empty answer is a response without a video.

@@ -23,7 +23,7 @@ def make_assets(studio: Studio, specs: Sequence[JobSpec], progress: Progress) ->
     watch = _Watch(progress, len(specs))
     progress.report(0, watch.message)
     with studio.measuring_pool(len(specs)) as pool:
-        runner = studio.runner(pool, videos=any(spec.asset_type == "video" for spec in specs))
+        runner = studio.runner(pool)
         results = runner.run(specs, should_stop=watch.should_stop, on_done=watch.ended)
     paused = next((result for result in results if result.paused), None)
     if paused is not None:

@@ -15,7 +15,6 @@ from functools import cached_property
 
 from personalab_core.config import Config, PersonaStore
 from personalab_core.generation import ImageGenerator, PromptWriter, RetryPolicy, VideoGenerator, context_from_config
-from personalab_core.generation.context import SIMULATED_PROVIDER
 from personalab_core.generation.ticket import open_ledger
 from personalab_core.identity import DriftTracker, FaceRuntime, IdentityEvaluator, IdentityPolicy, build_evaluator
 from personalab_core.identity.evaluator import can_measure_faces
@@ -170,21 +169,8 @@ class Studio:
     @cached_property
     def video_generator(self) -> VideoGenerator:
         """Calls the provider and stores videos."""
-        video, provider = self.config.generation.video, self.config.provider("video")
-        changes = {
-            "provider": provider,
-            "model": self.config.model_name("video"),
-            "simulated": provider == SIMULATED_PROVIDER,
-            "aspect_ratio": video.aspect_ratio,
-            "resolution": video.resolution,
-        }
-        return VideoGenerator(
-            self.client,
-            self.config.model_name("video"),
-            video.resolution,
-            video.aspect_ratio,
-            context=self.context.model_copy(update=changes),
-            transport_retry=self.transport_retry,
+        return VideoGenerator.from_config(
+            self.client, self.config, job_id=self.job_id, transport_retry=self.transport_retry
         )
 
     def prompt_writer(self, persona: Character) -> PromptWriter:
@@ -197,12 +183,11 @@ class Studio:
             transport_retry=self.transport_retry,
         )
 
-    def runner(self, pool: MeasuringPool, *, videos: bool = False) -> AsyncRunner:
+    def runner(self, pool: MeasuringPool) -> AsyncRunner:
         """Return what makes many assets at the same time, within the provider's limits.
 
         Args:
             pool: Measures; whoever opened it shuts it down.
-            videos: Whether there are videos to make.
         """
         runtime = self.config.runtime
         return AsyncRunner(
@@ -217,7 +202,7 @@ class Studio:
             metrics_logger=self.metrics_logger,
             output_dir=self.config.paths.output,
             references_root=self.config.paths.references,
-            video_generator=self.video_generator if videos else None,
+            video_generator=self.video_generator,
             provider_key=self.config.generation.image.provider,
             max_concurrent_jobs=runtime.max_concurrent_jobs,
             context=self.context,
@@ -234,12 +219,12 @@ class Studio:
         Many are measured in processes of their own, so that a file that brings the evaluator down costs no
         more than itself; for a few, loading the models once more for each process takes longer than measuring.
         """
-        evaluation, n_workers = self.config.evaluation, self.config.runtime.eval_pool_workers
+        evaluation, runtime = self.config.evaluation, self.config.runtime
         pool: EvaluationPool | InProcessPool
         if n_assets < MANY_ASSETS or self._evaluator is not None:
-            pool = InProcessPool(self.evaluator, eval_cfg=evaluation, max_workers=n_workers)
+            pool = InProcessPool(self.evaluator, eval_cfg=evaluation, max_workers=runtime.eval_pool_workers)
         else:
-            pool = EvaluationPool(n_workers, eval_cfg=evaluation)
+            pool = EvaluationPool(runtime.eval_pool_workers, eval_cfg=evaluation, timeout_s=runtime.eval_timeout_s)
         try:
             yield pool
         finally:

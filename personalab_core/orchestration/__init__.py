@@ -22,7 +22,7 @@ from personalab_core.orchestration.transport import TransportResult, TransportRe
 from personalab_core.orchestration.video_measurement import VideoMeasurement, VideoMeter
 from personalab_core.orchestration.video_orchestrator import VideoOrchestrator
 from personalab_core.orchestration.video_result import VideoAttemptResult, VideoReport, VideoResult, read_report
-from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench
+from personalab_core.orchestration.workbench import AssetRequest, Chance, Fittings, Workbench
 
 __all__ = [
     "AssetFinished",
@@ -33,6 +33,7 @@ __all__ = [
     "AttemptStarted",
     "Chance",
     "Event",
+    "Fittings",
     "GenerationOrchestrator",
     "GenerationResult",
     "OnEvent",

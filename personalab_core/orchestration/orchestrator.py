@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetry
 from personalab_core.identity import IdentityEvaluator
-from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration.asset_run import AssetRun
 from personalab_core.orchestration.calling import call_provider, never
-from personalab_core.orchestration.events import OnEvent
 from personalab_core.orchestration.keeper import PictureKeeper
-from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure, PatchSource
-from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
+from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure
+from personalab_core.orchestration.recorder import AttemptLog, Timeline
 from personalab_core.orchestration.result import GenerationResult
-from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench, utc_now
+from personalab_core.orchestration.unmeasured import measured_or_why_not
+from personalab_core.orchestration.workbench import AssetRequest, Fittings, Workbench
 from personalab_core.schemas import GenerationContext, ImagePrompt
 
 
@@ -35,14 +33,7 @@ class GenerationOrchestrator:
         references_root: Folder of the personas' anchors.
         context: Profile and configuration for the records; the generator's if ``None``.
         transport_retry: Repeats failed provider calls; the generator's if ``None``.
-        registry: List of accepted assets; a :class:`RegistryWriter` of ``output_dir`` if ``None``.
-        patches: Prompt patches of retries; those of the configuration in force if ``None``.
-        clock: Current time, with zone.
-        timer: Monotonic seconds.
-        on_event: Told what happens, for live progress.
-        chance: Where ids and undemanded seeds come from.
-        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
-            the budget of the configuration in force, if ``None``.
+        fittings: What else can be handed in; see :class:`Fittings`.
     """
 
     def __init__(
@@ -57,18 +48,11 @@ class GenerationOrchestrator:
         *,
         context: GenerationContext | None = None,
         transport_retry: TransportRetry | None = None,
-        registry: Registry | None = None,
-        patches: PatchSource | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        timer: Callable[[], float] = time.perf_counter,
-        on_event: OnEvent | None = None,
-        chance: Chance | None = None,
-        ledger: SubmissionLedger | None = None,
+        **fittings: Unpack[Fittings],
     ) -> None:
         self._generator = image_generator
         self._evaluator = evaluator
         self._transport_retry = transport_retry or image_generator.transport_retry
-        self._timer = timer
         self._workbench = Workbench.assemble(
             keeper=PictureKeeper(image_generator, Path(output_dir)),
             policy=policy,
@@ -77,13 +61,7 @@ class GenerationOrchestrator:
             references_root=references_root,
             drift_tracker=drift_tracker,
             metrics_logger=metrics_logger,
-            registry=registry,
-            patches=patches,
-            clock=clock,
-            timer=timer,
-            on_event=on_event,
-            chance=chance,
-            ledger=ledger,
+            **fittings,
         )
 
     def run(
@@ -148,6 +126,11 @@ class GenerationOrchestrator:
 
     def _measure(self, run: AssetRun, step: Measure, stop: ShouldStop) -> None:
         with run.recorded_if_it_fails():
-            started = self._timer()
-            result = self._evaluator.evaluate(run.anchor_path, [step.path])
-            run.measured(result, measure_s=self._timer() - started, stop=stop())
+            started = self._workbench.timer()
+            result = measured_or_why_not(
+                partial(self._evaluator.evaluate, run.anchor_path, [step.path]),
+                anchor_path=run.anchor_path,
+                paths=[step.path],
+                evaluator=self._evaluator.info,
+            )
+            run.measured(result, measure_s=self._workbench.timer() - started, stop=stop())

@@ -31,7 +31,7 @@ class Earlier:
     def open_run(self) -> str | None:
         """Id of a run that a crash ended: it is continued under its own name. ``None`` if the last one ended."""
         run_id = self.submissions[-1].call.attempt_id.rpartition("-a")[0]
-        ended = any(r.error is not None and r.attempt_id.startswith(f"{run_id}-a") for r in self.attempts)
+        ended = any(is_open(r) and r.attempt_id.startswith(f"{run_id}-a") for r in self.attempts)
         return None if ended else run_id
 
 
@@ -61,15 +61,15 @@ def resumed(asset: Asset, loop: AttemptLoop, around: Surroundings, earlier: Earl
 def replay(loop: AttemptLoop, past: Sequence[AttemptRecord], asset: Asset) -> tuple[AttemptRecord, ...]:
     """Bring ``loop`` past every attempt that is on record, and return their records.
 
-    Attempts that broke off (no answer, or none that could be judged) are left out: they are
-    the ones to be made now. So are those of another job under the same name, which asked for something else.
+    Attempts that are still open are left out: they are the ones to be made now, from the answer that is on
+    disk if there is one. So are those of another job under the same name, which asked for something else.
     """
     taken: list[AttemptRecord] = []
     for record in past:
         step = loop.step
         if not isinstance(step, Generate):
             break
-        if record.error is not None or not asks_the_same(record, step, asset):
+        if is_open(record) or not asks_the_same(record, step, asset):
             continue
         verdict = PolicyVerdict(
             decision=record.decision, reason=record.reason, sentence=record.sentence, part=record.part
@@ -77,6 +77,16 @@ def replay(loop: AttemptLoop, past: Sequence[AttemptRecord], asset: Asset) -> tu
         loop.replayed(verdict, None if record.outcome in _OPEN else record.outcome)
         taken.append(record)
     return tuple(taken)
+
+
+def is_open(record: AttemptRecord) -> bool:
+    """Return whether an attempt ended without being judged: it broke off, or the evaluator failed on what came.
+
+    Where nothing can measure (metric ``none``), *unmeasured* is all that can be said, and nothing is left open.
+    """
+    instrument = record.evaluator
+    unmeasured = record.outcome is AssetOutcome.UNMEASURED and instrument is not None and instrument.metric != "none"
+    return record.error is not None or unmeasured
 
 
 def broken_off(past: Sequence[AttemptRecord], step: Generate, asset: Asset) -> AttemptRecord | None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from personalab_core.generation import ShouldStop, TransportRetry, VideoGenerator
 from personalab_core.identity.frame_extractor import FrameExtractor
 from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
-from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration.asset_run import AssetRun
 from personalab_core.orchestration.calling import call_provider, never
-from personalab_core.orchestration.events import OnEvent
 from personalab_core.orchestration.keeper import VideoKeeper
-from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure, PatchSource
-from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
+from personalab_core.orchestration.loop import AttemptPolicy, Done, Generate, Measure
+from personalab_core.orchestration.recorder import AttemptLog, Timeline
+from personalab_core.orchestration.unmeasured import measured_or_why_not
+from personalab_core.orchestration.video_judging import take_video
 from personalab_core.orchestration.video_measurement import VideoMeasurement, VideoMeter
-from personalab_core.orchestration.video_result import VideoAttemptResult, VideoResult, keep_measurement
-from personalab_core.orchestration.workbench import AssetRequest, Chance, Workbench, utc_now
+from personalab_core.orchestration.video_result import VideoAttemptResult, VideoResult
+from personalab_core.orchestration.workbench import AssetRequest, Fittings, Workbench
 from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
-from personalab_core.schemas import EvaluationResult, GenerationContext, VideoPrompt
+from personalab_core.schemas import GenerationContext, VideoPrompt
 
 
 class VideoOrchestrator:
@@ -44,14 +43,7 @@ class VideoOrchestrator:
         references_root: Folder of the personas' anchors.
         context: Profile and configuration for the records; the generator's if ``None``.
         transport_retry: Repeats failed provider calls; the generator's if ``None``.
-        registry: List of accepted assets; a :class:`RegistryWriter` of ``output_dir`` if ``None``.
-        patches: Prompt patches of retries; those of the configuration in force if ``None``.
-        clock: Current time, with zone.
-        timer: Monotonic seconds.
-        on_event: Told what happens, for live progress.
-        chance: Where ids and undemanded seeds come from.
-        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
-            the budget of the configuration in force, if ``None``.
+        fittings: What else can be handed in; see :class:`Fittings`.
     """
 
     def __init__(
@@ -69,18 +61,10 @@ class VideoOrchestrator:
         metrics_logger: AttemptLog | None = None,
         context: GenerationContext | None = None,
         transport_retry: TransportRetry | None = None,
-        registry: Registry | None = None,
-        patches: PatchSource | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        timer: Callable[[], float] = time.perf_counter,
-        on_event: OnEvent | None = None,
-        chance: Chance | None = None,
-        ledger: SubmissionLedger | None = None,
+        **fittings: Unpack[Fittings],
     ) -> None:
         self._generator = video_generator
         self._transport_retry = transport_retry or video_generator.transport_retry
-        self._timer = timer
-        self._output_dir = Path(output_dir)
         self._meter = VideoMeter(
             evaluator=video_evaluator,
             extractor=frame_extractor or video_evaluator.frame_extractor,
@@ -89,20 +73,14 @@ class VideoOrchestrator:
             accept_threshold=policy.accept_threshold,
         )
         self._workbench = Workbench.assemble(
-            keeper=VideoKeeper(video_generator, self._output_dir),
+            keeper=VideoKeeper(video_generator, Path(output_dir)),
             policy=policy,
             context=context or video_generator.context,
             output_dir=output_dir,
             references_root=references_root,
             drift_tracker=drift_tracker,
             metrics_logger=metrics_logger,
-            registry=registry,
-            patches=patches,
-            clock=clock,
-            timer=timer,
-            on_event=on_event,
-            chance=chance,
-            ledger=ledger,
+            **fittings,
         )
 
     def run(
@@ -149,7 +127,7 @@ class VideoOrchestrator:
         """Do the same for a request that names its job, too."""
         stop = should_stop or never
         run = self._workbench.open(request)
-        attempts = [VideoAttemptResult.recalled(record, self._output_dir) for record in run.past]
+        attempts = [VideoAttemptResult.recalled(record, self._workbench.output_dir) for record in run.past]
         measured: VideoMeasurement | None = None
         while not isinstance(step := run.step, Done):
             match step:
@@ -171,14 +149,15 @@ class VideoOrchestrator:
             ended.persona, ended.asset_id, ended.outcome, ended.sentence, tuple(attempts), ended.output_dir
         )
 
-    def _measure(self, run: AssetRun, step: Measure, stop: ShouldStop) -> VideoMeasurement:
+    def _measure(self, run: AssetRun, step: Measure, stop: ShouldStop) -> VideoMeasurement | None:
+        bench = self._workbench
         with run.recorded_if_it_fails():
-            started = self._timer()
-            measured = self._meter.measure(run.anchor_path, step.path)
-            measure_s = self._timer() - started
-            kept = keep_measurement(run.kept, measured, self._output_dir) if run.kept is not None else None
-            result = EvaluationResult(
-                anchor_path=run.anchor_path, evaluator=measured.identity.evaluator, candidates=(measured.candidate,)
+            started = bench.timer()
+            found = measured_or_why_not(
+                partial(self._meter.measure, run.anchor_path, step.path),
+                anchor_path=run.anchor_path,
+                paths=[step.path],
+                evaluator=self._meter.evaluator.info,
             )
-            run.measured(result, measure_s=measure_s, stop=stop(), kept=kept)
-            return measured
+            measure_s = bench.timer() - started
+            return take_video(run, found, output_dir=bench.output_dir, measure_s=measure_s, stop=stop())

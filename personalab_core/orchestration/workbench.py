@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from personalab_core.config import load_config
 from personalab_core.errors import InputError
@@ -50,6 +50,30 @@ class Chance:
 
     seed: Callable[[], int] = field(default=lambda: secrets.randbits(31))
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(4))
+
+
+class Fittings(TypedDict, total=False):
+    """What an orchestrator or runner can be handed beside what it must have; all of it has a default.
+
+    Attributes:
+        registry: List of accepted assets; a :class:`RegistryWriter` of ``output_dir`` if ``None``.
+        patches: Prompt patches of retries; those of the configuration in force if ``None``.
+        clock: Current time, with zone.
+        timer: Monotonic seconds.
+        on_event: Told what happens, for live progress; runners call it from several threads, one at a
+            time for each asset.
+        chance: Where ids and undemanded seeds come from.
+        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
+            the budget of the configuration in force, if ``None``.
+    """
+
+    registry: Registry | None
+    patches: PatchSource | None
+    clock: Callable[[], datetime]
+    timer: Callable[[], float]
+    on_event: OnEvent | None
+    chance: Chance | None
+    ledger: SubmissionLedger | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,34 +134,31 @@ class Workbench:
         references_root: str | Path,
         drift_tracker: Timeline | None = None,
         metrics_logger: AttemptLog | None = None,
-        registry: Registry | None = None,
-        patches: PatchSource | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        timer: Callable[[], float] = time.perf_counter,
-        on_event: OnEvent | None = None,
-        chance: Chance | None = None,
-        ledger: SubmissionLedger | None = None,
+        **fittings: Unpack[Fittings],
     ) -> Self:
-        """Return the workbench of an orchestrator or runner; what is ``None`` is what they document for it.
+        """Return the workbench of an orchestrator or runner.
 
-        This is the only place where those defaults are made, so that equal arguments mean
-        the same to every driver. Without a log that can be read again nothing can be
+        This is the only place where the defaults of :class:`Fittings` are made, so that equal
+        arguments mean the same to every driver. Without a log that can be read again nothing can be
         resumed, and no ledger is made.
         """
+        ledger = fittings.get("ledger")
         if ledger is None and isinstance(metrics_logger, AttemptArchive):
             ledger = open_ledger(load_config(), output_dir=output_dir)
         return cls(
             keeper=keeper,
             policy=policy,
-            patches=patches or load_patch_catalogue(load_config()),
-            recorder=AttemptRecorder(metrics_logger, drift_tracker, registry or RegistryWriter(output_dir)),
+            patches=fittings.get("patches") or load_patch_catalogue(load_config()),
+            recorder=AttemptRecorder(
+                metrics_logger, drift_tracker, fittings.get("registry") or RegistryWriter(output_dir)
+            ),
             output_dir=Path(output_dir),
             references_root=Path(references_root),
             context=context,
-            clock=clock,
-            timer=timer,
-            on_event=on_event or ignore_event,
-            chance=chance or Chance(),
+            clock=fittings.get("clock", utc_now),
+            timer=fittings.get("timer", time.perf_counter),
+            on_event=fittings.get("on_event") or ignore_event,
+            chance=fittings.get("chance") or Chance(),
             ledger=ledger,
         )
 

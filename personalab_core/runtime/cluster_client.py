@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 from personalab_core.errors import ProviderTimeoutError
 from personalab_core.llm import LLMClient, LLMImageResponse, LLMTextResponse, LLMVideoResponse, Part
 from personalab_core.llm.client import ResumableImages, ResumableVideos
-from personalab_core.runtime.cluster_actors import TRIES, Answer, Crew, WorkerLostError
+from personalab_core.runtime.cluster_crew import TRIES, Answer, Crew, WorkerLostError
 
 
 class ClusterClient:

@@ -14,9 +14,10 @@ from typing import Any, Self, TypeVar
 from personalab_core.config import Section
 from personalab_core.errors import ConfigError, WorkspaceError
 from personalab_core.identity import IdentityEvaluator
+from personalab_core.orchestration.unmeasured import not_measured
 from personalab_core.orchestration.video_measurement import VideoMeasurement
-from personalab_core.runtime.eval_worker import EvaluatorFailedError, WorkerDiedError, WorkerProcess
-from personalab_core.runtime.measuring import InfoTask, MeasuringStation, PictureTask, VideoTask, not_measured
+from personalab_core.runtime.eval_worker import WorkerDiedError, WorkerHungError, WorkerProcess
+from personalab_core.runtime.measuring import InfoTask, MeasuringStation, PictureTask, VideoTask
 from personalab_core.schemas import EvaluationResult, EvaluatorInfo
 
 T = TypeVar("T")
@@ -24,6 +25,10 @@ T = TypeVar("T")
 TRIES = 2
 """Processes that one picture may end before it is given up. A first death may be the system's doing (out of
 memory), a second one in a fresh process is most likely the picture's."""
+
+DEFAULT_TIMEOUT_S = 600.0
+"""As ``runtime.eval_timeout_s`` in ``data/config/defaults.yml``; not calibrated. Far above what loading the models
+(seconds) and a picture (a fraction of one) or a minute of video (about one) take on a busy machine."""
 
 
 class EvaluationPool:
@@ -33,16 +38,18 @@ class EvaluationPool:
     of waiting pictures would take longer. Every worker gets its share of the cores as threads, and idle threads
     do not spin, so that two workers on two cores do nearly twice the work of one (``benchmarks/runner_pool.py``).
     A worker that dies takes nothing with it but the picture it was at: that one is tried once more in a new
-    process, and is then *not measured*, with the reason. Workers end with this process, however it ends.
+    process, and is then *not measured*, with the reason. One that gives no answer in time is ended; its picture
+    is *not measured*, too, and not tried again. Workers end with this process, however it ends.
 
     Args:
         max_workers: Most processes; they are started when they are needed.
         eval_cfg: The configuration's ``evaluation`` section.
         n_threads: Threads of each worker; the available cores divided among the workers by default.
+        timeout_s: How long one measurement may take, the worker's start included.
         timer: Monotonic seconds.
 
     Raises:
-        ConfigError: A number is below 1.
+        ConfigError: A number of workers or threads is below 1, or the timeout is not above 0.
     """
 
     def __init__(
@@ -51,10 +58,14 @@ class EvaluationPool:
         *,
         eval_cfg: Mapping[str, Any],
         n_threads: int | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         if max_workers < 1 or (n_threads is not None and n_threads < 1):
             raise ConfigError(f"EvaluationPool needs max_workers and n_threads >= 1, got {max_workers}, {n_threads}.")
+        if not timeout_s > 0:
+            raise ConfigError(f"EvaluationPool needs a timeout_s above 0, got {timeout_s}.")
+        self._timeout_s = timeout_s
         self._evaluation = eval_cfg.to_mapping() if isinstance(eval_cfg, Section) else dict(eval_cfg)
         self._n_threads = n_threads or max(1, available_cores() // max_workers)
         # One thread per worker process, waiting for its answer.
@@ -114,21 +125,22 @@ class EvaluationPool:
             self._n_open -= 1
 
     def _evaluate(self, task: PictureTask | VideoTask) -> Any:
-        """Return the measurement; a worker that dies over it is replaced."""
+        """Return the measurement; a worker that dies or hangs over it is replaced."""
         ending = ""
         for _ in range(TRIES):
             try:
                 return self._ask(task)
-            except EvaluatorFailedError as error:
-                return not_measured(task, self._info(), f"the evaluator failed on this file ({error})")
+            except WorkerHungError as error:
+                ending = f"{error} on this file and was ended"
+                break
             except WorkerDiedError as error:
-                ending = str(error)
-        return not_measured(task, self._info(), f"the measuring process {ending} on this file, {TRIES} times")
+                ending = f"{error} on this file, {TRIES} times"
+        return not_measured(task.anchor_path, task.paths, self._info(), f"the measuring process {ending}")
 
     def _info(self) -> EvaluatorInfo:
         try:
             info: EvaluatorInfo = self._ask(InfoTask())
-        except WorkerDiedError as error:
+        except (WorkerDiedError, WorkerHungError) as error:
             raise WorkspaceError(
                 f"The measuring process {error} before it measured anything, most likely out of memory; "
                 "use fewer runtime.eval_pool_workers."
@@ -139,7 +151,7 @@ class EvaluationPool:
         worker, is_new = self._take()
         started = self._timer()
         try:
-            answer = worker.ask(task)
+            answer = worker.ask(task, timeout_s=self._timeout_s)
             took_s = self._timer() - started
             self._start_s, self._measure_s = (took_s, self._measure_s) if is_new else (self._start_s, took_s)
             return answer
@@ -172,7 +184,7 @@ class InProcessPool:
 
     For a single core, for tests, and where an evaluator of your own cannot be built from a configuration.
     ONNX Runtime lets go of the interpreter while it computes, so that two threads of one runtime measure
-    nearly twice as much as one.
+    nearly twice as much as one. A measurement that never ends cannot be ended here, only in a process.
 
     Args:
         evaluator: Measures faces.
@@ -193,9 +205,10 @@ class InProcessPool:
 
     async def evaluate_video_async(
         self, anchor_path: str, video_path: str, *, accept_threshold: float
-    ) -> VideoMeasurement:
-        """Return both axes of a video without blocking the event loop."""
-        result: VideoMeasurement = await self._carry_out(VideoTask(anchor_path, video_path, accept_threshold))
+    ) -> VideoMeasurement | EvaluationResult:
+        """Return both axes of a video without blocking the event loop; only why not, if the evaluator failed on it."""
+        result: VideoMeasurement | EvaluationResult
+        result = await self._carry_out(VideoTask(anchor_path, video_path, accept_threshold))
         return result
 
     def shutdown(self) -> None:

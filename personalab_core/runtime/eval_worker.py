@@ -16,6 +16,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -32,8 +33,12 @@ class WorkerDiedError(Exception):
     """The measuring process ended without an answer; the message says how."""
 
 
-class EvaluatorFailedError(Exception):
-    """The evaluator failed in a way that nobody foresaw; the message names the exception's class only."""
+class WorkerHungError(Exception):
+    """The measuring process gave no answer in time and was ended; the message says how long it had."""
+
+
+class LoadingFailedError(Exception):
+    """What measures could not be loaded, for a reason nobody foresaw; the message names the exception's class only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +75,33 @@ class WorkerProcess:
         """Process id."""
         return self._process.pid
 
-    def ask(self, task: object) -> Any:
-        """Return what came of a task.
+    def ask(self, task: object, *, timeout_s: float) -> Any:
+        """Return what came of a task; a process that takes longer than ``timeout_s`` is ended.
 
         Raises:
             PersonalabError: What the evaluator raised.
             WorkerDiedError: The process is gone.
-            EvaluatorFailedError: The evaluator raised anything else.
+            WorkerHungError: It gave no answer in time, and is gone now, too.
+            LoadingFailedError: What measures could not be loaded.
         """
+        too_late = threading.Event()
+        timer = threading.Timer(timeout_s, self._give_up, [too_late])
+        timer.daemon = True
+        timer.start()
         try:
             _send(task, self._stream(self._process.stdin))
             answer = _receive(self._stream(self._process.stdout))
         except (OSError, EOFError, pickle.UnpicklingError):
             self.kill()
+            if too_late.is_set():
+                raise WorkerHungError(f"gave no answer within {timeout_s:g} s") from None
             raise WorkerDiedError(_ending(self._process.returncode)) from None
+        finally:
+            timer.cancel()
         if answer.error is not None:
             raise answer.error
         if answer.failure is not None:
-            raise EvaluatorFailedError(answer.failure)
+            raise LoadingFailedError(answer.failure)
         return answer.result
 
     @property
@@ -110,6 +124,10 @@ class WorkerProcess:
         """End the process at once, whatever it does."""
         self._process.kill()
         self.end()
+
+    def _give_up(self, too_late: threading.Event) -> None:
+        too_late.set()
+        self._process.kill()  # which ends the wait for its answer
 
     @staticmethod
     def _stream(pipe: Any) -> BinaryIO:
@@ -149,7 +167,7 @@ def serve(tasks: BinaryIO, answers: BinaryIO, evaluation: Mapping[str, Any], *, 
         except PersonalabError as error:
             answer = _Answer(error=error)
         except Exception as error:  # noqa: BLE001 - the edge of this process; the log has the traceback
-            _log.error("Measuring failed", exc_info=error)
+            _log.error("What measures could not be loaded", exc_info=error)
             answer = _Answer(failure=type(error).__name__)
         _send(answer, answers)
 

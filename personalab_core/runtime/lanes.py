@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -14,13 +13,12 @@ from personalab_core.generation.submitting import in_thread
 from personalab_core.generation.transport import RetryNotice
 from personalab_core.orchestration import AssetRequest, GenerationResult, VideoResult, Workbench
 from personalab_core.orchestration.asset_run import AssetRun
-from personalab_core.orchestration.keeper import Kept
 from personalab_core.orchestration.loop import Done, Generate, Measure
+from personalab_core.orchestration.video_judging import take_video
 from personalab_core.orchestration.video_measurement import VideoMeasurement
-from personalab_core.orchestration.video_result import VideoAttemptResult, keep_measurement
+from personalab_core.orchestration.video_result import VideoAttemptResult
 from personalab_core.runtime.concurrency import Slots, Tokens
 from personalab_core.runtime.measuring import MeasuringPool
-from personalab_core.schemas import EvaluationResult
 
 
 class GeneratesAsync(Protocol):
@@ -60,7 +58,6 @@ class Lane:
         limits: Shared by all lanes.
         pool: Measures, likewise.
         accept_threshold: Low stretches of videos are counted from it.
-        timer: Monotonic seconds.
     """
 
     workbench: Workbench
@@ -70,7 +67,6 @@ class Lane:
     limits: Limits
     pool: MeasuringPool
     accept_threshold: float
-    timer: Callable[[], float]
 
     async def make_picture(self, request: AssetRequest, stop: ShouldStop) -> GenerationResult:
         """Return how the attempts for one picture ended."""
@@ -128,26 +124,17 @@ class Lane:
 
     async def _measure_picture(self, run: AssetRun, step: Measure, stop: ShouldStop) -> None:
         with run.recorded_if_it_fails():
-            started = self.timer()
+            started = self.workbench.timer()
             result = await self.pool.evaluate_async(run.anchor_path, [step.path])
-            run.measured(result, measure_s=self.timer() - started, stop=stop())
+            run.measured(result, measure_s=self.workbench.timer() - started, stop=stop())
 
     async def _measure_video(self, run: AssetRun, step: Measure, stop: ShouldStop) -> VideoMeasurement | None:
         with run.recorded_if_it_fails():
-            started = self.timer()
+            started = self.workbench.timer()
             found = await self.pool.evaluate_video_async(
                 run.anchor_path, step.path, accept_threshold=self.accept_threshold
             )
-            measure_s = self.timer() - started
-            if isinstance(found, EvaluationResult):
-                run.measured(found, measure_s=measure_s, stop=stop())
-                return None
-            kept = await in_thread(partial(self._kept, run.kept, found))
-            result = EvaluationResult(
-                anchor_path=run.anchor_path, evaluator=found.identity.evaluator, candidates=(found.candidate,)
-            )
-            run.measured(result, measure_s=measure_s, stop=stop(), kept=kept)
-            return found
-
-    def _kept(self, kept: Kept | None, measured: VideoMeasurement) -> Kept | None:
-        return keep_measurement(kept, measured, self.workbench.output_dir) if kept is not None else None
+            measure_s = self.workbench.timer() - started
+            output_dir, stopping = self.workbench.output_dir, stop()
+            take = partial(take_video, run, found, output_dir=output_dir, measure_s=measure_s, stop=stopping)
+            return await in_thread(take)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, Self
 
 from personalab_core.identity import FaceRuntime, IdentityEvaluator, build_evaluator
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.frame_extractor import FrameExtractor
 from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
+from personalab_core.orchestration.unmeasured import measured_or_why_not
 from personalab_core.orchestration.video_measurement import VideoMeasurement, VideoMeter
 from personalab_core.quality import (
     IlluminationEvaluator,
@@ -17,11 +19,15 @@ from personalab_core.quality import (
     SharpnessEvaluator,
     VideoQualityEvaluator,
 )
-from personalab_core.schemas import CandidateResult, EvaluationResult, EvaluatorInfo, MeasurementStatus
+from personalab_core.schemas import EvaluationResult, EvaluatorInfo
 
 
 class MeasuringPool(Protocol):
-    """Measures beside the event loop; :class:`EvaluationPool` is the one that uses processes."""
+    """Measures beside the event loop; :class:`EvaluationPool` is the one that uses processes.
+
+    What it raises ends the job. A file that an evaluator cannot cope with is a result, as
+    :func:`~personalab_core.orchestration.unmeasured.measured_or_why_not` gives it.
+    """
 
     async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
         """Return one result per candidate picture."""
@@ -41,6 +47,11 @@ class PictureTask:
     anchor_path: str
     candidate_paths: tuple[str, ...]
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files to measure."""
+        return self.candidate_paths
+
 
 @dataclass(frozen=True, slots=True)
 class VideoTask:
@@ -49,6 +60,11 @@ class VideoTask:
     anchor_path: str
     video_path: str
     accept_threshold: float
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files to measure."""
+        return (self.video_path,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +106,17 @@ class MeasuringStation:
         return cls(build_evaluator(evaluation, runtime=runtime), evaluation)
 
     def carry_out(self, task: Task) -> TaskResult:
-        """Return what a task asks for."""
-        match task:
-            case PictureTask(anchor_path, candidate_paths):
-                return self._evaluator.evaluate(anchor_path, candidate_paths)
-            case VideoTask(anchor_path, video_path, accept_threshold):
-                return replace(self._meter, accept_threshold=accept_threshold).measure(anchor_path, video_path)
-            case InfoTask():
-                return self._evaluator.info
+        """Return what a task asks for, or why its files cannot be measured."""
+        info = self._evaluator.info
+        if isinstance(task, InfoTask):
+            return info
+        measure = partial(self._measure, task)
+        return measured_or_why_not(measure, anchor_path=task.anchor_path, paths=task.paths, evaluator=info)
+
+    def _measure(self, task: PictureTask | VideoTask) -> EvaluationResult | VideoMeasurement:
+        if isinstance(task, PictureTask):
+            return self._evaluator.evaluate(task.anchor_path, task.candidate_paths)
+        return replace(self._meter, accept_threshold=task.accept_threshold).measure(task.anchor_path, task.video_path)
 
 
 def limit_threads(n_threads: int) -> None:
@@ -105,15 +124,6 @@ def limit_threads(n_threads: int) -> None:
     import cv2
 
     cv2.setNumThreads(n_threads)
-
-
-def not_measured(task: PictureTask | VideoTask, info: EvaluatorInfo, reason: str) -> EvaluationResult:
-    """Return the result of a measurement that could not be carried out, and why."""
-    paths = task.candidate_paths if isinstance(task, PictureTask) else (task.video_path,)
-    candidates = tuple(
-        CandidateResult(path=path, status=MeasurementStatus.NOT_MEASURED, reason=reason) for path in paths
-    )
-    return EvaluationResult(anchor_path=task.anchor_path, evaluator=info, candidates=candidates)
 
 
 def build_video_meter(evaluation: Mapping[str, Any], evaluator: IdentityEvaluator) -> VideoMeter:

@@ -26,9 +26,11 @@ from personalab_core.llm import LLMClient, create_client, provider_of
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import OnEvent
 from personalab_core.prompts import load_patch_catalogue
-from personalab_core.runtime.cluster_actors import CallStation, ClusterPool, Crew, FileStation
+from personalab_core.runtime.cluster_actors import CallStation, FileStation
 from personalab_core.runtime.cluster_client import ClusterClient
+from personalab_core.runtime.cluster_crew import Crew
 from personalab_core.runtime.cluster_limits import LEASE_S, ClusterLimits, ClusterSlots, ClusterTokens
+from personalab_core.runtime.cluster_pool import ClusterPool
 from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
 from personalab_core.runtime.eval_pool import available_cores
 from personalab_core.runtime.job import JobResult, JobSpec
@@ -155,17 +157,9 @@ class RayRunner:
 
     async def _assemble(self) -> AsyncRunner:
         config, client = self._config, ClusterClient(self._callers, self._model_client)
-        pool = ClusterPool(self._measurers)
+        pool = ClusterPool(self._measurers, timeout_s=config.runtime.eval_timeout_s)
         retry = RetryPolicy.from_config(config.runtime.retry)
-        context, drift = context_from_config(config), config.evaluation.drift
-        video_context = context.model_copy(
-            update={
-                "provider": config.provider("video"),
-                "model": config.model_name("video"),
-                "aspect_ratio": config.generation.video.aspect_ratio,
-                "resolution": config.generation.video.resolution,
-            }
-        )
+        drift = config.evaluation.drift
         return AsyncRunner(
             client=client,
             image_generator=ImageGenerator(
@@ -174,15 +168,10 @@ class RayRunner:
                 aspect_ratio=config.generation.image.aspect_ratio,
                 references_root=config.paths.references,
                 provider=provider_of(self._model_client, "image"),
-                context=context,
+                context=context_from_config(config),
             ),
-            video_generator=VideoGenerator(
-                client,
-                config.model_name("video"),
-                config.generation.video.resolution,
-                config.generation.video.aspect_ratio,
-                provider=provider_of(self._model_client, "video"),
-                context=video_context,
+            video_generator=VideoGenerator.from_config(
+                client, config, provider=provider_of(self._model_client, "video")
             ),
             policy=IdentityPolicy.for_evaluator(await pool.info(), config.evaluation),
             retry_policy=retry,

@@ -5,37 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, Unpack
 
+from personalab_core.config import load_config
 from personalab_core.errors import ConfigError, InputError, PersonalabError
 from personalab_core.generation import ImageGenerator, ShouldStop, TransportRetry, VideoGenerator
 from personalab_core.llm import LLMClient, provider_of
-from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration import (
     AttemptPolicy,
-    Chance,
+    Fittings,
     GenerationOrchestrator,
     GenerationResult,
-    OnEvent,
-    PatchSource,
     VideoOrchestrator,
     VideoResult,
     Workbench,
 )
 from personalab_core.orchestration.calling import never
-from personalab_core.orchestration.keeper import Keeper, PictureKeeper, VideoKeeper
-from personalab_core.orchestration.recorder import AttemptLog, Registry, Timeline
-from personalab_core.orchestration.workbench import utc_now
+from personalab_core.orchestration.keeper import PictureKeeper, VideoKeeper
+from personalab_core.orchestration.recorder import AttemptLog, Timeline
 from personalab_core.runtime.concurrency import Slots, Tokens
 from personalab_core.runtime.job import JobResult, JobSpec
-from personalab_core.runtime.lanes import GeneratesAsync, Lane, Limits
+from personalab_core.runtime.lanes import Lane, Limits
 from personalab_core.runtime.measuring import MeasuringPool
 from personalab_core.schemas import GenerationContext
 
@@ -117,7 +113,7 @@ class SyncRunner:
         if job.asset_type == "image":
             return self._orchestrator.run_request(job.to_request(), should_stop=should_stop)
         if self._video_orchestrator is None:
-            raise _no_videos()
+            raise ConfigError("This runner makes no videos: hand it a video_orchestrator.")
         return self._video_orchestrator.run_request(job.to_request(), should_stop=should_stop)
 
 
@@ -135,7 +131,8 @@ class AsyncRunner:
         eval_pool: Measures. It stays open; its owner shuts it down.
         provider_semaphore: Limits calls in flight.
         rate_limiter: Spaces calls.
-        video_generator: Calls the provider and stores videos; without it, jobs of asset type ``video`` fail.
+        video_generator: Calls the provider and stores videos; if ``None``, jobs of asset type ``video`` are made
+            with ``client`` as the configuration in force says.
         drift_tracker: Timeline of measured pictures; ``None`` keeps none.
         metrics_logger: Log of attempts; ``None`` keeps none.
         output_dir: The workspace's output folder.
@@ -144,14 +141,7 @@ class AsyncRunner:
         max_concurrent_jobs: How many jobs are under way at a time. To keep a provider busy this must
             be more than its calls in flight, since jobs are also measured.
         context: Profile and configuration for the records; the generator's if ``None``.
-        registry: List of accepted assets; a :class:`RegistryWriter` of ``output_dir`` if ``None``.
-        patches: Prompt patches of retries; those of the configuration in force if ``None``.
-        clock: Current time, with zone.
-        timer: Monotonic seconds.
-        on_event: Told what happens; called from several threads, one at a time for each asset.
-        chance: Where ids come from.
-        ledger: Keeps account of provider calls, and of the budget; ``submissions.jsonl`` of ``output_dir``, with
-            the budget of the configuration in force, if ``None``.
+        fittings: What else can be handed in; see :class:`Fittings`.
 
     Raises:
         ConfigError: ``max_concurrent_jobs`` is below 1.
@@ -175,57 +165,41 @@ class AsyncRunner:
         provider_key: str | None = None,
         max_concurrent_jobs: int = 4,
         context: GenerationContext | None = None,
-        registry: Registry | None = None,
-        patches: PatchSource | None = None,
-        clock: Callable[[], datetime] = utc_now,
-        timer: Callable[[], float] = time.perf_counter,
-        on_event: OnEvent | None = None,
-        chance: Chance | None = None,
-        ledger: SubmissionLedger | None = None,
+        **fittings: Unpack[Fittings],
     ) -> None:
         if max_concurrent_jobs < 1:
             raise ConfigError(f"max_concurrent_jobs must be at least 1, got {max_concurrent_jobs}.")
         self._max_concurrent_jobs = max_concurrent_jobs
         self._eval_pool = eval_pool  # only kept: the specification's sample shuts it down from here
-        limits = Limits(provider_semaphore, rate_limiter)
-
-        def lane(
-            generator: GeneratesAsync,
-            keeper: Keeper,
-            provider: str,
-            own_context: GenerationContext,
-            account: SubmissionLedger | None,
-        ) -> Lane:
-            workbench = Workbench.assemble(
-                keeper=keeper,
-                policy=policy,
-                context=own_context,
-                output_dir=output_dir,
-                references_root=references_root,
-                drift_tracker=drift_tracker,
-                metrics_logger=metrics_logger,
-                registry=registry,
-                patches=patches,
-                clock=clock,
-                timer=timer,
-                on_event=on_event,
-                chance=chance,
-                ledger=account,
-            )
-            return Lane(workbench, generator, provider, retry_policy, limits, eval_pool, policy.accept_threshold, timer)
-
-        self._pictures = lane(
-            image_generator,
-            PictureKeeper(image_generator, Path(output_dir)),
-            provider_key or provider_of(client, "image"),
-            context or image_generator.context,
-            ledger,
+        self._client = client
+        self._video_generator = video_generator
+        workbench = Workbench.assemble(
+            keeper=PictureKeeper(image_generator, Path(output_dir)),
+            policy=policy,
+            context=context or image_generator.context,
+            output_dir=output_dir,
+            references_root=references_root,
+            drift_tracker=drift_tracker,
+            metrics_logger=metrics_logger,
+            **fittings,
         )
-        self._videos: Lane | None = None
-        if video_generator is not None:
-            keeper = VideoKeeper(video_generator, Path(output_dir))
-            shared = self._pictures.workbench.ledger
-            self._videos = lane(video_generator, keeper, video_generator.provider, video_generator.context, shared)
+        self._pictures = Lane(
+            workbench=workbench,
+            generator=image_generator,
+            provider=provider_key or provider_of(client, "image"),
+            retry_policy=retry_policy,
+            limits=Limits(provider_semaphore, rate_limiter),
+            pool=eval_pool,
+            accept_threshold=policy.accept_threshold,
+        )
+
+    @cached_property
+    def _videos(self) -> Lane:
+        generator = self._video_generator or VideoGenerator.from_config(self._client, load_config())
+        bench = self._pictures.workbench
+        keeper = VideoKeeper(generator, bench.output_dir)
+        bench = replace(bench, keeper=keeper, context=generator.context)
+        return replace(self._pictures, workbench=bench, generator=generator, provider=generator.provider)
 
     def run(
         self, jobs: Sequence[JobSpec], *, should_stop: ShouldStop | None = None, on_done: OnDone | None = None
@@ -290,8 +264,6 @@ class AsyncRunner:
     async def _make(self, job: JobSpec, stop: ShouldStop) -> GenerationResult | VideoResult:
         if job.asset_type == "image":
             return await self._pictures.make_picture(job.to_request(), stop)
-        if self._videos is None:
-            raise _no_videos()
         return await self._videos.make_video(job.to_request(), stop)
 
 
@@ -332,7 +304,3 @@ def failed_job(job: JobSpec, error: BaseException) -> JobResult:
     if not isinstance(error, PersonalabError):
         _log.error("Job %s failed", job.job_id, exc_info=error)
     return JobResult.failed(job, error)
-
-
-def _no_videos() -> ConfigError:
-    return ConfigError("This runner makes no videos: hand it a video_generator (SyncRunner: a video_orchestrator).")

@@ -13,8 +13,11 @@ from typing import Any
 
 from personalab_core.config import Config, load_config
 from personalab_core.errors import CapabilityError, ProviderServerError, UnknownOperationError
-from personalab_core.identity import IdentityPolicy
+from personalab_core.generation import VideoGenerator
+from personalab_core.identity import FrameExtractor, IdentityPolicy, VideoIdentityEvaluator
 from personalab_core.llm import LLMImageResponse
+from personalab_core.orchestration import VideoOrchestrator
+from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
 from personalab_core.runtime import (
     AsyncRunner,
     JobResult,
@@ -145,10 +148,34 @@ def jobs(n: int, *, first_seed: int = 42, **changes: Any) -> list[JobSpec]:
 def essence(result: JobResult) -> tuple[object, ...]:
     """What must not depend on who carried out a job: decisions, scores, prompts and patches."""
     attempts = [
-        (a.decision, a.reason, a.prompt, a.prompt_hash, a.patches, a.context.seed, a.scores, a.image_sha256, a.error)
+        (
+            *(a.decision, a.reason, a.part, a.sentence, a.status, a.scores, a.error, a.evaluator),
+            *(a.asset_type, a.prompt, a.prompt_hash, a.patches, a.context.seed, a.image_sha256, a.transport_tries),
+            (a.video.video_sha256, a.video.identity, a.video.quality, a.video.advice) if a.video else None,
+        )
         for a in result.attempts
     ]
     return (result.job_id, result.outcome, result.sentence, result.final_score, result.final_attempt, attempts)
+
+
+def film_twin(bench: LoopBench, generator: VideoGenerator) -> VideoOrchestrator:
+    """What makes a bench's videos one after the other, measured as the runners' pools measure them."""
+    evaluator = VideoIdentityEvaluator(bench.evaluator, FrameExtractor())
+    return VideoOrchestrator(
+        video_generator=generator,
+        video_evaluator=evaluator,
+        policy=bench.policy,
+        quality_evaluator=VideoQualityEvaluator(),
+        post_processing_gate=PostProcessingGate(),
+        drift_tracker=bench.log,
+        metrics_logger=bench.log,
+        output_dir=bench.output_dir,
+        references_root=bench.references_root,
+        registry=bench.log,
+        patches=PATCHES,
+        clock=TickingClock(),
+        chance=counted_chance(),
+    )
 
 
 def async_runner(bench: LoopBench, **changes: Any) -> AsyncRunner:

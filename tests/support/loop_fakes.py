@@ -139,6 +139,10 @@ class LoopBench:
     def references_root(self) -> Path:
         return self.folder / "references"
 
+    @property
+    def retry(self) -> RetryPolicy:
+        return RetryPolicy(self.max_retries, sleeper=self.waits.append)
+
     def write_anchor(self, persona: str = PERSONA, data: bytes | None = None) -> Path:
         path = self.references_root / persona / "anchors" / f"{persona}_anchor_frontal_neutral.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +155,7 @@ class LoopBench:
             "model_name": "fake-model",
             "aspect_ratio": "4:5",
             "references_root": self.references_root,
-            "transport_retry": RetryPolicy(self.max_retries, sleeper=self.waits.append),
+            "transport_retry": self.retry,
             "clock": TickingClock(),
         }
         return ImageGenerator(**{**settings, **changes})

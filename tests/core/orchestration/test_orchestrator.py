@@ -247,10 +247,20 @@ def test_an_interrupt_during_the_call_is_recorded_as_possibly_paid(bench: LoopBe
 
 def test_a_broken_evaluator_leaves_a_record_with_the_picture(bench: LoopBench) -> None:
     bench.evaluator = FakeEvaluator((ValueError("secret prompt text"),))
-    with pytest.raises(ValueError, match="secret"):
+    assert run(bench).outcome is AssetOutcome.UNMEASURED
+    (record,) = bench.log.records
+    assert (record.reason, record.error, record.scores.composite) == (Reason.NO_EVALUATOR, None, None)
+    assert "the evaluator failed on this file (ValueError)" in record.sentence
+    assert "secret" not in record.sentence
+    assert record.image_path is not None
+
+
+def test_an_anchor_that_cannot_be_used_is_for_the_caller_to_mend(bench: LoopBench) -> None:
+    bench.evaluator = FakeEvaluator((InputError("the anchor has no measurable face"),))
+    with pytest.raises(InputError, match="no measurable face"):
         run(bench)
     (record,) = bench.log.records
-    assert (record.reason, record.outcome, record.error) == (Reason.LOCAL_ERROR, AssetOutcome.FAILED, "ValueError")
+    assert (record.reason, record.outcome) == (Reason.LOCAL_ERROR, AssetOutcome.FAILED)
     assert record.image_path is not None
 
 
@@ -275,9 +285,9 @@ def test_a_full_disk_for_the_record_is_raised_and_the_picture_stays(bench: LoopB
 
 
 def test_an_unwritable_record_of_a_failure_is_noted_on_the_failure(bench: LoopBench) -> None:
-    bench.evaluator = FakeEvaluator((ValueError(),))
+    bench.evaluator = FakeEvaluator((InputError("the anchor has no measurable face"),))
     bench.log = MemoryLog(failure=WorkspaceError("the disk is full"))
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(InputError) as caught:
         run(bench)
     assert "could not be recorded" in caught.value.__notes__[0]
 

@@ -19,7 +19,7 @@ from personalab_core.errors import (
     WorkspaceError,
 )
 from personalab_core.generation import RetryPolicy
-from personalab_core.identity import DriftTracker
+from personalab_core.identity import DriftTracker, StubEvaluator
 from personalab_core.llm import LLMImageResponse, Part
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.observability.budget import Budget
@@ -266,12 +266,20 @@ def test_a_ledger_that_cannot_be_written_lets_nothing_be_sent(bench: LoopBench) 
 
 
 def test_an_evaluator_that_breaks_costs_one_picture_and_no_second_payment(bench: LoopBench) -> None:
-    bench.evaluator = FakeEvaluator((ZeroDivisionError(), 0.8))
-    with pytest.raises(ZeroDivisionError):
-        run(bench)
-    result = run(bench)
-    assert result.accepted
+    bench.evaluator = FakeEvaluator((ZeroDivisionError(), ZeroDivisionError(), 0.8))
+    assert [run(bench).outcome for _ in range(2)] == [AssetOutcome.UNMEASURED] * 2
+    assert run(bench).accepted
+    assert run(bench).accepted
     assert len(bench.client.requests) == 1
+    records = GenerationMetricsLogger(bench.output_dir).read_log(PERSONA)
+    assert len({record.attempt_id for record in records}) == len(records) == 3
+
+
+def test_what_nothing_here_can_measure_is_done(bench: LoopBench) -> None:
+    bench.evaluator = StubEvaluator()
+    for _ in range(2):
+        assert run(bench).outcome is AssetOutcome.UNMEASURED
+    assert len(GenerationMetricsLogger(bench.output_dir).read_log(PERSONA)) == 1
 
 
 def test_without_a_log_that_can_be_read_nothing_is_resumed(bench: LoopBench) -> None:

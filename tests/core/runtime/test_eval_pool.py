@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from personalab_core.errors import AnchorMissingError, ConfigError, InputError, ModelPackError
 from personalab_core.identity import build_evaluator
 from personalab_core.runtime import EvaluationPool, InProcessPool
-from personalab_core.runtime.eval_worker import EvaluatorFailedError, WorkerProcess
+from personalab_core.runtime.eval_worker import LoadingFailedError, WorkerHungError, WorkerProcess
 from personalab_core.runtime.measuring import InfoTask, PictureTask
 from personalab_core.schemas import EvaluationResult, MeasurementStatus
 from tests.support.faces import shared_runtime, write_portrait
@@ -84,10 +85,22 @@ def test_workers_are_started_when_they_are_needed(started: list[WorkerProcess]) 
 def dying_at(picture: str, method: Callable[..., object]) -> Callable[..., object]:
     """``WorkerProcess.ask``, but the process is killed as the evaluator of that picture would kill it."""
 
-    def ask(self: WorkerProcess, task: object) -> object:
+    def ask(self: WorkerProcess, task: object, *, timeout_s: float) -> object:
         if isinstance(task, PictureTask) and picture in task.candidate_paths:
             os.kill(self.pid, signal.SIGKILL)
-        return method(self, task)
+        return method(self, task, timeout_s=timeout_s)
+
+    return ask
+
+
+def hanging_at(picture: str, method: Callable[..., object]) -> Callable[..., object]:
+    """``WorkerProcess.ask``, but the process stands still over that picture; its time is short."""
+
+    def ask(self: WorkerProcess, task: object, *, timeout_s: float) -> object:
+        if isinstance(task, PictureTask) and picture in task.candidate_paths:
+            os.kill(self.pid, signal.SIGSTOP)
+            timeout_s = 0.05
+        return method(self, task, timeout_s=timeout_s)
 
     return ask
 
@@ -103,6 +116,30 @@ def test_a_picture_that_ends_the_process_is_not_measured_and_the_pool_heals(
     assert bad.candidates[0].reason == "the measuring process ended by the signal SIGKILL on this file, 2 times"
     assert bad.evaluator == good.evaluator
     assert good.candidates[0].reason == "no face recogniser is installed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_picture_that_hangs_the_process_is_not_measured_and_the_pool_heals(
+    pool: EvaluationPool, monkeypatch: pytest.MonkeyPatch, started: list[WorkerProcess]
+) -> None:
+    monkeypatch.setattr(WorkerProcess, "ask", hanging_at("bad.png", WorkerProcess.ask))
+    bad = measure(pool, "anchor.png", "bad.png")
+    assert bad.candidates[0].status is MeasurementStatus.NOT_MEASURED
+    assert bad.candidates[0].reason == "the measuring process gave no answer within 0.05 s on this file and was ended"
+    good = measure(pool, "anchor.png", "good.png")
+    assert good.candidates[0].reason == "no face recogniser is installed"
+    assert bad.evaluator == good.evaluator
+    assert [worker.alive for worker in started] == [False, True], "ended and replaced, the picture not tried again"
+
+
+def test_a_process_that_answers_in_time_is_left_alone() -> None:
+    worker = WorkerProcess(STUB, n_threads=1)
+    assert worker.ask(InfoTask(), timeout_s=60) == worker.ask(InfoTask(), timeout_s=60)
+    assert worker.alive
+    os.kill(worker.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerHungError, match=r"gave no answer within 0\.05 s"):
+        worker.ask(InfoTask(), timeout_s=0.05)
+    assert not worker.alive
 
 
 @pytest.mark.slow
@@ -128,13 +165,19 @@ def test_what_the_caller_must_mend_comes_back_as_itself(tmp_path: Path) -> None:
 
 
 def test_an_evaluator_that_fails_in_an_unforeseen_way_costs_one_picture(tmp_path: Path) -> None:
-    """``InfoTask`` stands for any task; a number as a path is what no evaluator expects."""
+    """A number as a path is what no evaluator expects."""
     worker = WorkerProcess(SIMFACE, n_threads=1)
     anchor = write_portrait(tmp_path / "anchor.png", 1)
-    with pytest.raises(EvaluatorFailedError, match=r"^[A-Za-z]+Error$"):
-        worker.ask(PictureTask(str(anchor), (3.5,)))  # type: ignore[arg-type]
-    assert worker.ask(InfoTask()).pack == "simface"
+    failed = worker.ask(PictureTask(str(anchor), (3.5,)), timeout_s=60).candidates[0]  # type: ignore[arg-type]
+    assert failed.status is MeasurementStatus.NOT_MEASURED
+    assert re.fullmatch(r"the evaluator failed on this file \([A-Za-z]+Error\)", failed.reason)
+    assert worker.ask(InfoTask(), timeout_s=60).pack == "simface"
     worker.end()
+
+
+def test_an_evaluator_that_cannot_be_loaded_is_no_picture_s_fault() -> None:
+    with EvaluationPool(max_workers=1, eval_cfg={"embedding": 3}) as pool, pytest.raises(LoadingFailedError):
+        measure(pool, "anchor.png", "a.png")
 
 
 @pytest.mark.slow
@@ -171,3 +214,5 @@ def wait_until_gone(pid: int) -> None:
 def test_senseless_numbers_are_refused() -> None:
     with pytest.raises(ConfigError, match="max_workers"):
         EvaluationPool(0, eval_cfg=STUB)
+    with pytest.raises(ConfigError, match="timeout_s"):
+        EvaluationPool(eval_cfg=STUB, timeout_s=0)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from personalab_core.errors import ConfigError, InputError
-from personalab_core.runtime import JobDone, SyncRunner, compute_config_hash
-from personalab_core.schemas import AssetOutcome, EvaluationResult, Reason
+from personalab_core.runtime import InProcessPool, JobDone, SyncRunner, compute_config_hash
+from personalab_core.schemas import AssetOutcome, EvaluationResult, MeasurementStatus, Reason
 from tests.support.batch import PROMPT, PictureEvaluator, SeededClient, async_runner, essence, jobs
-from tests.support.fakes import FakeLLMClient
+from tests.support.fakes import FakeLLMClient, tiny_png
 from tests.support.loop_fakes import PERSONA, LoopBench
 
 
@@ -60,6 +60,20 @@ def test_a_stop_ends_all_jobs(bench: LoopBench, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_an_unexpected_failure_is_recorded_and_ends_only_its_own_job(bench: LoopBench, kind: str) -> None:
+    bench.client = FakeLLMClient([ValueError("what nobody foresaw"), tiny_png(200)])
+    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench, max_concurrent_jobs=1)
+    first, second = runner.run(jobs(2))
+    assert (first.outcome, first.error) == (AssetOutcome.FAILED, "ValueError")
+    assert "nobody foresaw" not in first.sentence
+    assert second.error is None
+    record = bench.log.records[0]
+    assert (record.final, record.error, record.reason) == (True, "ValueError", Reason.LOCAL_ERROR)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_an_evaluator_that_breaks_on_one_picture_costs_its_number_only(
+    bench: LoopBench, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     class BreaksOnce(PictureEvaluator):
         n_calls = 0
 
@@ -70,13 +84,21 @@ def test_an_unexpected_failure_is_recorded_and_ends_only_its_own_job(bench: Loop
             return super().evaluate(anchor_path, candidate_paths)
 
     bench.client, bench.evaluator = FakeLLMClient(), BreaksOnce()
-    runner = SyncRunner(bench.orchestrator()) if kind == "sync" else async_runner(bench, max_concurrent_jobs=1)
+    pool = InProcessPool(bench.evaluator)
+    runner = (
+        SyncRunner(bench.orchestrator())
+        if kind == "sync"
+        else async_runner(bench, max_concurrent_jobs=1, eval_pool=pool)
+    )
     first, second = runner.run(jobs(2))
-    assert (first.outcome, first.error) == (AssetOutcome.FAILED, "ValueError")
-    assert "nobody foresaw" not in first.sentence
-    assert second.error is None
-    record = bench.log.records[0]
-    assert (record.final, record.error, record.reason) == (True, "ValueError", Reason.LOCAL_ERROR)
+    pool.shutdown()
+    assert (first.outcome, first.error, first.final_score) == (AssetOutcome.UNMEASURED, None, None)
+    (record,) = first.attempts
+    assert (record.status, record.evaluator) == (MeasurementStatus.NOT_MEASURED, bench.evaluator.info)
+    assert "the evaluator failed on this file (ValueError)" in record.sentence
+    assert "nobody foresaw" not in record.model_dump_json()
+    assert "nobody foresaw" in caplog.text
+    assert second.final_score is not None
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

@@ -7,15 +7,14 @@ from pathlib import Path
 import cv2
 import pytest
 
+from personalab_core.config import load_config
 from personalab_core.generation import VideoGenerator
-from personalab_core.identity import FrameExtractor, VideoIdentityEvaluator
-from personalab_core.orchestration import VideoOrchestrator
-from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
+from personalab_core.identity import StubEvaluator
 from personalab_core.runtime import EvaluationPool, InProcessPool, JobSpec, SyncRunner
 from personalab_core.schemas import AssetOutcome, ImagePrompt, VideoPrompt
-from tests.support.batch import async_runner, essence, jobs
+from tests.support.batch import async_runner, essence, film_twin, jobs
 from tests.support.clips import FakeVideoClient, level_clip, level_frame
-from tests.support.loop_fakes import PATCHES, PERSONA, LoopBench, TickingClock, counted_chance
+from tests.support.loop_fakes import PERSONA, LoopBench
 
 pytest.importorskip("av")
 
@@ -39,25 +38,10 @@ def generator(bench: LoopBench) -> VideoGenerator:
 
 
 def test_both_runners_film_the_same_beside_pictures(bench: LoopBench) -> None:
-    from personalab_core.identity.stub import StubEvaluator
-
     todo = [*video_jobs(2), *jobs(1, job_id="a-picture")]
-    film = VideoOrchestrator(
-        video_generator=generator(bench),
-        video_evaluator=VideoIdentityEvaluator(StubEvaluator(), FrameExtractor()),
-        policy=bench.policy,
-        quality_evaluator=VideoQualityEvaluator(),
-        post_processing_gate=PostProcessingGate(),
-        metrics_logger=bench.log,
-        output_dir=bench.output_dir,
-        references_root=bench.references_root,
-        registry=bench.log,
-        patches=PATCHES,
-        clock=TickingClock(),
-        chance=counted_chance(),
-    )
-    one = SyncRunner(bench.orchestrator(evaluator=StubEvaluator()), video_orchestrator=film).run(todo)
-    pool = InProcessPool(StubEvaluator())
+    bench.evaluator = StubEvaluator()
+    one = SyncRunner(bench.orchestrator(), video_orchestrator=film_twin(bench, generator(bench))).run(todo)
+    pool = InProcessPool(bench.evaluator)
     other = async_runner(bench, eval_pool=pool, video_generator=generator(bench)).run(todo)
     pool.shutdown()
     assert [essence(result) for result in one] == [essence(result) for result in other]
@@ -77,10 +61,20 @@ def test_a_process_measures_videos(bench: LoopBench) -> None:
     assert result.attempts[0].video.quality is not None
 
 
-def test_a_runner_without_video_generator_says_what_it_lacks(bench: LoopBench) -> None:
-    (result,) = async_runner(bench).run(video_jobs(1))
+def test_without_a_video_generator_the_configuration_in_force_says_how(bench: LoopBench) -> None:
+    pool = InProcessPool(StubEvaluator())
+    (result,) = async_runner(bench, eval_pool=pool).run(video_jobs(1))
+    pool.shutdown()
+    config = load_config(profile="simulated")
+    (record,) = result.attempts
+    assert (record.context.model, record.context.resolution) == (config.model_name("video"), "720p")
+    assert result.video_path is not None
+
+
+def test_a_sync_runner_without_video_orchestrator_says_what_it_lacks(bench: LoopBench) -> None:
+    (result,) = SyncRunner(bench.orchestrator()).run(video_jobs(1))
     assert result.outcome is AssetOutcome.FAILED
-    assert "video_generator" in result.sentence
+    assert "video_orchestrator" in result.sentence
 
 
 def test_the_prompt_must_be_of_the_jobs_kind() -> None:
