@@ -8,7 +8,7 @@ import numpy as np
 
 from personalab_core.quality.sharpness import Picture, halved
 
-THUMB_WIDTH_PX = 96
+MAX_THUMB_WIDTH_PX = 128
 MAX_MEAN_CHANGE = 0.3
 MAX_PEAK_CHANGE = 4.0
 """Grey levels (of 255) by which a repeated frame may differ after encoding, on average and anywhere.
@@ -19,13 +19,10 @@ Tried on simulated H.264 clips only, not calibrated.
 
 
 def thumb(grey: Picture) -> Picture:
-    """Return a (h, 96) uint8 copy of a grey picture, in which encoding noise is averaged out."""
-    import cv2
-
-    height = max(1, round(grey.shape[0] * THUMB_WIDTH_PX / grey.shape[1]))
-    while grey.shape[1] >= 2 * THUMB_WIDTH_PX and grey.shape[0] > 1:
+    """Return a small copy of a (H, W) grey picture, halved until encoding noise is averaged out."""
+    while grey.shape[1] > MAX_THUMB_WIDTH_PX and grey.shape[0] > 1:
         grey = halved(grey)
-    return np.asarray(cv2.resize(grey, (THUMB_WIDTH_PX, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return grey
 
 
 def shows_nothing_new(before: Picture, now: Picture) -> bool:

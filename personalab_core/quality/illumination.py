@@ -15,21 +15,21 @@ DEFAULT_MAX_HISTOGRAM_DISTANCE = 0.35
 """From the specification, for Bhattacharyya. Not calibrated for the other two distances."""
 N_BINS = 64
 SAMPLED_SIDE_PX = 360
-"""Smaller side from which only every second (third, ...) row and column is counted: at 720p a quarter of the pixels,
-which moves a distance by less than .005."""
+"""Smaller side from which every fourth (ninth, ...) row alone is counted: of 720p a quarter of the pixels, which moves a
+distance by less than .005."""
 _METHODS: tuple[HistogramMethod, ...] = ("bhattacharyya", "chi_squared", "correlation")
 
 
 def grey_histogram(image: Picture) -> npt.NDArray[np.float32]:
     """Return the share of pixels per grey level as (64,) float32 that sums to 1.
 
-    Of large pictures a regular grid of pixels is counted, see ``SAMPLED_SIDE_PX``.
+    Of large pictures some rows are counted, see ``SAMPLED_SIDE_PX``: whole rows, since they are copied quickest.
     """
     import cv2
 
     grey = as_grey(image)
-    step = max(1, min(grey.shape) // SAMPLED_SIDE_PX)
-    counted = np.ascontiguousarray(grey[::step, ::step])
+    step = max(1, min(grey.shape) // SAMPLED_SIDE_PX) ** 2
+    counted = np.ascontiguousarray(grey[::step])
     counts = cv2.calcHist([counted], [0], None, [N_BINS], [0, 256]).ravel()
     return np.asarray(counts / counts.sum(), np.float32)
 

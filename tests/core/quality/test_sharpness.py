@@ -59,3 +59,29 @@ def test_a_flat_anchor_has_no_ratio() -> None:
 def test_a_float_frame_is_refused_in_one_sentence() -> None:
     with pytest.raises(InputError, match=r"uint8 of shape .* got float32"):
         laplacian_variance(np.zeros((4, 4, 3), np.float32))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("anchor_height", [300, 417, 500, 667, 800])
+def test_equally_sharp_pictures_of_any_two_sizes_have_about_the_same_sharpness(anchor_height: int) -> None:
+    """One scene photographed at two sizes: the ratio is 1 to 1.35, blur is far below."""
+    scene = fractal(1600, 900)
+    frame, anchor = photographed(scene, 640), photographed(scene, anchor_height)
+    evaluator = SharpnessEvaluator()
+    sharp, soft = evaluator.evaluate([frame, cv2.GaussianBlur(frame, (0, 0), 4)], anchor=anchor)
+    assert 0.95 < sharp.sharpness_ratio < 1.35
+    assert not soft.sharp_enough
+
+
+def fractal(height: int, width: int) -> np.ndarray:
+    """Grey levels with the spectrum of natural pictures (1/f in amplitude)."""
+    spectrum = np.fft.rfft2(np.random.default_rng(0).standard_normal((height, width)))
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = 1.0
+    levels = np.fft.irfft2(spectrum / frequency**1.2, s=(height, width))
+    scaled = (levels - levels.mean()) / levels.std() * 45 + 127
+    return np.clip(scaled, 0, 255).astype(np.uint8)
+
+
+def photographed(scene: np.ndarray, height: int) -> np.ndarray:
+    width = round(scene.shape[1] * height / scene.shape[0])
+    return cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
