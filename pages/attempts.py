@@ -21,4 +21,4 @@ elif wanted:
     if st.button("All attempts", key="attempts.back"):
         state.go("attempts", state.address(state.PERSONA))
 else:
-    attempts_page.show(histories, simulated=space.config.simulated)
+    attempts_page.show(histories, simulated=space.config.simulates("image"))

@@ -12,7 +12,9 @@ characters = {character.id: character for character in space.characters()}
 if characters:
     export_page.show(space, characters)
 else:
-    snippets.head("Export", "No persona yet.", "Accepted pictures leave from here.", simulated=space.config.simulated)
+    snippets.head(
+        "Export", "No persona yet.", "Accepted pictures leave from here.", simulated=space.config.simulates("image")
+    )
     if st.button("Create the first persona", type="primary", key="export.create"):
         state.go("personas", edit="new")
     export_page.show_check()

@@ -12,7 +12,10 @@ characters = {character.id: character for character in space.characters()}
 
 if not characters:
     snippets.head(
-        "Generate", "No persona yet.", "It begins with a name and a look in words.", simulated=space.config.simulated
+        "Generate",
+        "No persona yet.",
+        "It begins with a name and a look in words.",
+        simulated=space.config.simulates("image"),
     )
     if st.button("Create the first persona", type="primary", key="generate.create"):
         state.go("personas", edit="new")

@@ -14,6 +14,7 @@ from personalab_core.views import numbers, words
 from personalab_core.views.anchors import AnchorsView, Candidate
 from personalab_core.views.faces import CompareSide
 from personalab_core.views.history import PersonaHistory
+from personalab_core.views.run_choice import estimate_anchors
 from personalab_core.views.runs import rows_to_show
 from personalab_core.views.workspace import Workspace
 
@@ -60,7 +61,7 @@ def _head(
             f"Anchors of {history.name}",
             view.answer,
             view.detail,
-            simulated=view.simulated or space.config.simulated,
+            simulated=view.simulated or space.config.simulates("image"),
             picture=view.anchor,
         )
     with right:
@@ -212,37 +213,39 @@ def _make(space: Workspace, history: PersonaHistory, *, primary: bool) -> None:
         key="anchors.kinds",
         disabled=by_hand,
     )
-    cost = "simulated, $0.00" if space.config.simulated else "price unknown"
-    snippets.small(
-        "Simulated, $0.00: nothing is spent."
-        if space.config.simulated
-        else "The price is unknown until prices are there."
-    )
-    label = f"Make {n} candidates ({cost})"
+    asked = _asked(space, history, n=n, kinds=kinds, select=not by_hand, seed=seed)
+    cost = estimate_anchors(space.config, asked)
+    snippets.small(cost.sentence)
+    label = f"Make {n} candidates {cost.price}"
     if access.button(label, type="primary" if primary else "secondary", key="anchors.make"):
-        _submit(space, history, n=n, kinds=kinds, select=not by_hand, seed=seed)
+        _submit(space, asked)
     if history.anchor is None or not kinds or by_hand:
         return
+    asked = _asked(space, history, n=0, kinds=kinds, select=True, seed=seed)
     views = numbers.plural(len(kinds), "other view", "other views")
-    if access.button(f"Make only {views} ({cost})", key="anchors.kinds_only", help="From the anchor in force."):
-        _submit(space, history, n=0, kinds=kinds, select=True, seed=seed)
+    label = f"Make only {views} {estimate_anchors(space.config, asked).price}"
+    if access.button(label, key="anchors.kinds_only", help="From the anchor in force."):
+        _submit(space, asked)
 
 
-def _submit(
+def _asked(
     space: Workspace, history: PersonaHistory, *, n: int, kinds: Sequence[str], select: bool, seed: int
-) -> None:
+) -> GenerateAnchorsParams:
+    return GenerateAnchorsParams.model_validate(
+        {
+            "workspace": space.reference,
+            "persona": history.id,
+            "n_candidates": n,
+            "kinds": tuple(kind for kind in KINDS if kind in kinds),
+            "select": select,
+            "seed": seed,
+        }
+    )
+
+
+def _submit(space: Workspace, asked: GenerateAnchorsParams) -> None:
     try:
-        params = GenerateAnchorsParams.model_validate(
-            {
-                "workspace": space.reference,
-                "persona": history.id,
-                "n_candidates": n,
-                "kinds": tuple(kind for kind in KINDS if kind in kinds),
-                "select": select,
-                "seed": seed,
-            }
-        )
-        space.jobs.submit("generate_anchors", params)
+        space.jobs.submit("generate_anchors", asked)
     except PersonalabError as error:
         notices.show_refusal(str(error))
         return

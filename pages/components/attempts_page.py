@@ -84,7 +84,7 @@ def _filters(view: AttemptsView) -> None:
             label_visibility="collapsed",
             width=230,
         )
-        _choice("Any provider", view.providers, PROVIDER, str.capitalize)
+        _choice("Any provider", view.providers, PROVIDER, words.provider_name)
         _choice("Any framing", view.framings, FRAMING, words.FRAMINGS.get)
         with st.popover("Days and scores"):
             st.date_input("Days", value=(), key=DAYS, format="YYYY-MM-DD")

@@ -50,6 +50,7 @@ def template(c: Tokens) -> go.layout.Template:
                 "font": {"color": c.surface, "size": 12, "family": FONT},
                 "align": "left",
             },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": c.strong, "activecolor": c.ink},
             "annotationdefaults": {"font": {"size": 12, "color": c.muted}, "showarrow": False},
         }
     )
@@ -154,8 +155,10 @@ def draw_ratios(chart: RatioChart) -> go.Figure:
             hovertemplate="%{y}<br>anchor %{customdata[0]:.2f}, candidate %{customdata[1]:.2f}<extra></extra>",
         )
     )
-    reach = max([20.0, limit * 1.3, *(abs(row.off_percent) * 1.3 for row in rows)])
-    ticks = [f"{MINUS}{limit:.0f}{NBSP}%", "as the anchor", f"+{limit:.0f}{NBSP}%"]
-    figure.update_xaxes(range=[-reach, reach], tickvals=[-limit, 0, limit], ticktext=ticks, tickangle=0)
+    # Each side reaches as far as its own ratios, with room for their labels: a narrow column clips nothing.
+    low = min([-20.0, -limit * 1.3, *(row.off_percent * 1.7 for row in rows)])
+    high = max([20.0, limit * 1.3, *(row.off_percent * 1.7 for row in rows)])
+    ticks = [f"{MINUS}{limit:.0f}{NBSP}%", "anchor", f"+{limit:.0f}{NBSP}%"]
+    figure.update_xaxes(range=[low, high], tickvals=[-limit, 0, limit], ticktext=ticks, tickangle=0)
     figure.update_yaxes(showgrid=False, tickfont={"size": 13, "color": c.ink})
     return figure

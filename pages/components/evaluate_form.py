@@ -39,7 +39,7 @@ def show(space: Workspace) -> None:
             "Evaluate",
             "Bring pictures, and see whether they show the same person.",
             "Made by any tool or camera. They are measured here, and nothing leaves this machine.",
-            simulated=space.config.simulated,
+            simulated=space.config.simulates("image"),
         )
     st.space("small")
     a, b = st.columns([7, 5], gap="large")

@@ -53,7 +53,7 @@ def _draw(space: Workspace, evaluation: Evaluation, job: Job | None) -> None:
     left, right = st.columns([6, 5], vertical_alignment="bottom", gap="medium")
     with left:
         eyebrow = f"Evaluate, compared with {history.name}" if history else "Evaluate"
-        simulated = view.simulated or space.config.simulated
+        simulated = view.simulated or space.config.simulates("image")
         picture = history.anchor_picture if history else None
         snippets.head(eyebrow, view.answer, view.detail, simulated=simulated, mark=view.mark, picture=picture)
     with right, st.container(horizontal=True, horizontal_alignment="right"):

@@ -50,7 +50,7 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
     assets = exports.accepted_assets(space.config, history, now=now, zone=zone)
     with left:
         answer, detail = exports.exports_answer(history, len(assets), offer)
-        snippets.head(f"Export of {history.name}", answer, detail, simulated=space.config.simulated)
+        snippets.head(f"Export of {history.name}", answer, detail, simulated=space.config.simulates("image"))
         if assets and not offer.marked:
             snippets.field_problem("Files leave unmarked.")
     st.space("small")

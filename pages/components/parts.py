@@ -125,5 +125,5 @@ def segments(options: Sequence[Option], *, key: str, label: str, multi: bool = F
         "multi": multi,
         "selected": chosen,
     }
-    _SEGMENTS(key=key, data=data, on_selected_change=_ignored)
+    _SEGMENTS(key=key, data=data, width="content", on_selected_change=_ignored)
     return chosen

@@ -1,38 +1,37 @@
-"""The form that starts a run of pictures: what, how many, by which rules, at what price."""
+"""The form that starts a run: what, how many, by which models and rules, at what price."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from pydantic import JsonValue
 
-from pages.components import access, loaders, notices, rows, snippets, state
+from pages.components import access, loaders, model_choice, notices, rows, run_scenes, snippets, state
 from pages.components.run_page import default_rules
+from pages.components.run_scenes import Scenes
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import BatchItem, BatchParams, GenerateImagesParams
-from personalab_core.prompts import subject_description
-from personalab_core.schemas import Character, Framing, ImagePrompt
-from personalab_core.views import words
+from personalab_core.schemas import Character
+from personalab_core.views import numbers, words
 from personalab_core.views.generate import Rules, overrides_of
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.run_choice import (
-    SIMULATED,
+    Modality,
     ModelChoice,
-    configured_model,
+    Order,
+    budget_override,
     estimate,
-    image_models,
-    image_providers,
     model_overrides,
+    what_is_ordered,
 )
 from personalab_core.views.runs import RUN_KINDS, run_row
 from personalab_core.views.workspace import Workspace
 
-OWN = "own"
 MAX_ASSETS = 100
 EARLIER_RUNS = 5
-MAX_SCENES = 12
-SCENES_DESCRIBED = 3
+
+Overrides = Mapping[str, JsonValue]
 
 
 def show(space: Workspace, characters: Mapping[str, Character]) -> None:
@@ -63,88 +62,60 @@ def _head(space: Workspace, history: PersonaHistory) -> None:
     else:
         answer = f"{history.first_name} is ready for new pictures."
         detail = "Each picture is measured against the anchor and tried again until it shows the same person."
-    snippets.head(f"Generate for {history.name}", answer, detail, simulated=space.config.simulated)
+    snippets.head(f"Generate for {history.name}", answer, detail, simulated=space.config.simulates("image"))
 
 
 def _form(space: Workspace, history: PersonaHistory) -> None:
-    items, n_scenes = _scenes(space, history)
+    scenes = run_scenes.choose(space, history)
     a, b = st.columns(2)
-    label = "Pictures" if n_scenes <= 1 else "Pictures of each scene"
-    n_each = a.number_input(label, 1, MAX_ASSETS, 4, key="generate.n")
+    n_each = a.number_input(_label(scenes), 1, MAX_ASSETS, 4, key="generate.n")
     seed = b.number_input(
         "Seed", 0, 2**31 - 1, 0, key="generate.seed", help="The same seed and settings give the same run."
     )
-    choice = _model(space)
+    choices = _models(space, scenes)
     rules = _rules(default_rules(space))
-    n_assets = n_each * max(1, n_scenes)
-    cost = estimate(history, n_assets=n_assets, choice=choice, max_attempts=rules.max_attempts)
-    snippets.section("What it costs", f"{cost.sentence} {space.measuring}".strip(), below=True)
-    budget = _budget(space, choice)
-    if access.button(cost.button, type="primary", key="generate.start", disabled=not items):
-        overrides = overrides_of(rules, default_rules(space)) | model_overrides(space.config, choice, budget)
-        made = [item.model_copy(update={"n": n_each, "seed": seed}) for item in items]
-        _start(space, history, made, overrides)
+    orders = [Order(choice, n_each * scenes.n_of(choice.modality), rules.max_attempts) for choice in choices]
+    cost = estimate(history, [order for order in orders if order.n])
+    asked = f" {_price_of_asking(choices)}" if scenes.own and scenes.own.ask else ""
+    snippets.section("What it costs", f"{cost.sentence}{asked} {space.measuring}".strip(), below=True)
+    budget = _budget(space, simulated=all(choice.simulated for choice in choices))
+    label = f"Generate {what_is_ordered(orders)} {cost.price}" if scenes.n else "Generate"
+    if access.button(label, type="primary", key="generate.start", disabled=not scenes.ready):
+        overrides = {
+            **overrides_of(rules, default_rules(space)),
+            **model_overrides(space.config, choices),
+            **budget_override(space.config, budget),
+        }
+        _start(space, history, scenes, n_each=n_each, seed=seed, overrides=overrides)
 
 
-def _scenes(space: Workspace, history: PersonaHistory) -> tuple[list[BatchItem], int]:
-    """Return what is wanted, and how many scenes were chosen; an own scene without words is not there yet."""
-    scenarios = {scene.name: scene for scene in space.scenarios.scenarios}
-    titles = {name: scene.title or name for name, scene in scenarios.items()}
-    snippets.section("What is in the picture", "One scene, several, or one in your own words.")
-    options = [*scenarios, OWN]
-    chosen = st.multiselect(
-        "Scenes",
-        options,
-        default=options[:1],
-        format_func=lambda name: titles.get(name, "Write my own"),
-        key="generate.scenes",
-        max_selections=MAX_SCENES,
-        label_visibility="collapsed",
-        placeholder="Choose a scene",
-    )
-    known = [name for name in chosen if name in scenarios]
-    for name in known[:SCENES_DESCRIBED]:
-        scene = scenarios[name]
-        what = (words.FRAMINGS.get(scene.framing or "", ""), scene.action_details, scene.location_details)
-        snippets.small(f"{titles[name]}: " + ", ".join(part for part in what if part) + ".")
-    items = [BatchItem(persona=history.id, scenario=name) for name in known]
-    if OWN in chosen:
-        prompt = _own_prompt(history)
-        if prompt is None:
-            return [], len(chosen)
-        items.append(BatchItem(persona=history.id, prompt=prompt))
-    return items, len(items)
+def _label(scenes: Scenes) -> str:
+    """Return what the number counts."""
+    videos = scenes.n_of("video")
+    what = "Pictures" if not videos else "Videos" if videos == scenes.n else "Assets"
+    return what if scenes.n <= 1 else f"{what} of each scene"
 
 
-def _model(space: Workspace) -> ModelChoice:
-    configured = configured_model(space.config)
-    with st.expander(f"Provider and model: {configured.provider}, {configured.model}"):
-        providers = image_providers(space.config)
-        a, b = st.columns(2)
-        provider = a.selectbox("Provider of pictures", providers, format_func=str.capitalize, key="generate.provider")
-        provider = provider if provider in providers else configured.provider
-        models = image_models(space.config, provider)
-        model = b.selectbox(
-            "Model",
-            models,
-            accept_new_options=provider != SIMULATED,
-            key=f"generate.model.{provider}",
-            placeholder="Type the name of a model",
-        )
-        others = ", ".join(f"{m}: {space.config.provider(m)}, {space.config.model_name(m)}" for m in ("text", "video"))
-        if space.config.profile == SIMULATED:
-            snippets.small(
-                "This workspace is simulated: nothing else is offered here. A configuration file changes that."
-            )
-        snippets.small(f"A run of pictures asks for pictures only. Configured for the rest: {others}.")
-    name = " ".join(str(model or "").split())[:120]
-    return ModelChoice(provider, name or (models[0] if models else configured.model))
+def _models(space: Workspace, scenes: Scenes) -> list[ModelChoice]:
+    """Show provider and model of every modality that the run uses, and return what is chosen."""
+    used: list[Modality] = [kind for kind in ("image", "video") if scenes.n_of(kind)] or ["image"]
+    if scenes.own and scenes.own.ask:
+        used.append("text")
+    with st.expander(f"Provider and model: {model_choice.configured(space, used)}"):
+        choices = [model_choice.choose(space, modality, key="generate.provider") for modality in used]
+        model_choice.explain(space)
+    return choices
 
 
-def _budget(space: Workspace, choice: ModelChoice) -> float | None:
+def _price_of_asking(choices: Sequence[ModelChoice]) -> str:
+    (text,) = (choice for choice in choices if choice.modality == "text")
+    return "" if text.simulated else f"The call to {words.provider_name(text.provider)} comes on top; price unknown."
+
+
+def _budget(space: Workspace, *, simulated: bool) -> float | None:
     """Return the limit of this run in US dollars; it is checked before every call."""
     limit = space.config.budget.per_run
-    if choice.simulated:
+    if simulated:
         return limit
     typed = st.number_input(
         "Stop at (US$)",
@@ -159,22 +130,6 @@ def _budget(space: Workspace, choice: ModelChoice) -> float | None:
     return float(typed) if typed is not None else None
 
 
-def _own_prompt(history: PersonaHistory) -> ImagePrompt | None:
-    """Show the fields of an own scene; ``None`` until something is written."""
-    text = st.text_area(
-        "Your scene",
-        key="generate.text",
-        placeholder="Buying oranges at a market stall in the morning, soft side light",
-        max_chars=2000,
-    )
-    framings: list[Framing] = ["headshot", "half_body", "full_body"]
-    framing = st.selectbox("Framing", framings, format_func=words.FRAMINGS.get, key="generate.framing")
-    if not text.strip():
-        return None
-    subject = subject_description(history.character)
-    return ImagePrompt(subject_description=subject, action_details=text.strip(), framing=framing)
-
-
 def _rules(default: Rules) -> Rules:
     with st.expander("Thresholds and attempts of this run"):
         a, b, c = st.columns(3)
@@ -186,33 +141,42 @@ def _rules(default: Rules) -> Rules:
     return Rules(accept_threshold=accept, retry_threshold=min(retry, accept), max_attempts=most)
 
 
-def _start(space: Workspace, history: PersonaHistory, items: list[BatchItem], overrides: dict[str, JsonValue]) -> None:
-    """Submit one scene as a run of pictures, several as one batch."""
-    common = {"workspace": space.reference, "overrides": overrides}
+def _start(
+    space: Workspace, history: PersonaHistory, scenes: Scenes, *, n_each: int, seed: int, overrides: Overrides
+) -> None:
+    """Submit the run and show it; an own scene may be sent to the text provider first."""
     try:
-        if len(items) == 1:
-            (one,) = items
-            single = GenerateImagesParams.model_validate(
-                {
-                    **common,
-                    "persona": one.persona,
-                    "scenario": one.scenario,
-                    "prompt": one.prompt,
-                    "n_assets": one.n,
-                    "seed": one.seed,
-                }
-            )
-            job_id = space.jobs.submit("generate_images", single)
-        else:
-            n = sum(item.n for item in items)
-            name = f"{n} pictures of {history.name}, {len(items)} scenes"
-            batch = BatchParams.model_validate({**common, "items": tuple(items), "name": name})
-            job_id = space.jobs.submit("batch", batch)
+        items = list(scenes.items)
+        if scenes.own:
+            with st.spinner("Reading your scene."):
+                prompt = scenes.own.prompt(space, history, overrides)
+            items.append(BatchItem(persona=history.id, asset_type=scenes.own.kind, prompt=prompt))
+        made = [item.model_copy(update={"n": n_each, "seed": seed}) for item in items]
+        job_id = _submit(space, history, made, overrides)
     except PersonalabError as error:
         notices.show_refusal(str(error))
         return
     st.query_params[state.RUN] = job_id
     st.rerun()
+
+
+def _submit(space: Workspace, history: PersonaHistory, items: Sequence[BatchItem], overrides: Overrides) -> str:
+    """Submit one scene of pictures as a run of pictures, anything else as one batch; return the job's id."""
+    common = {"workspace": space.reference, "overrides": overrides}
+    one = items[0]
+    if len(items) > 1 or one.asset_type == "video":
+        n = numbers.plural(sum(item.n for item in items), "asset")
+        name = f"{n} of {history.name}, {numbers.plural(len(items), 'scene')}".replace(numbers.NBSP, " ")
+        batch = BatchParams.model_validate({**common, "items": tuple(items), "name": name})
+        return space.jobs.submit("batch", batch)
+    asked = {
+        "persona": one.persona,
+        "scenario": one.scenario,
+        "prompt": one.prompt,
+        "n_assets": one.n,
+        "seed": one.seed,
+    }
+    return space.jobs.submit("generate_images", GenerateImagesParams.model_validate({**common, **asked}))
 
 
 def _earlier(space: Workspace, history: PersonaHistory) -> None:

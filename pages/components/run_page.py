@@ -8,7 +8,7 @@ from pages.components import access, loaders, parts, rows, snippets, state
 from personalab_core.jobs import Job
 from personalab_core.schemas import Character
 from personalab_core.views import words
-from personalab_core.views.generate import Rules, RunView, budget_of, build_run_view, rules_of
+from personalab_core.views.generate import Rules, RunView, all_simulated, budget_of, build_run_view, rules_of
 from personalab_core.views.runs import NEW_RUN
 from personalab_core.views.workspace import Workspace
 
@@ -33,7 +33,8 @@ def _draw(space: Workspace, character: Character, job: Job) -> None:
         job,
         rules=rules_of(job, default_rules(space)),
         budget_usd=budget_of(job, space.config.budget.per_run),
-        simulated=space.config.simulated,
+        at_once=space.config.runtime.max_concurrent_jobs,
+        simulated=all_simulated(job, space.config),
         now=loaders.now(),
         zone=loaders.zone(),
     )
@@ -99,3 +100,6 @@ def _facts(view: RunView) -> None:
     if view.log:
         with st.expander("Log"):
             st.code("\n".join(view.log), language=None)
+    if view.log:
+        with st.expander("Log"):
+            st.code("\n".join(view.log), language=None, wrap_lines=True)

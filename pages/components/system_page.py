@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import loaders, parts, snippets
+from personalab_core.views import words
 from personalab_core.views.costs import HEADINGS, build_costs
 from personalab_core.views.system import SystemView, build_system_view, read_log, started
 from personalab_core.views.workspace import Workspace
@@ -30,12 +31,12 @@ def show(space: Workspace) -> None:
         with st.spinner("Asking the providers that have a key."):
             loaders.check_again()
             _answers(build_system_view(space.config, loaders.checks(online=True), (), names={}))
-    a, b = st.columns([7, 5], gap="large")
+    _providers(view)
+    _checks(view)
+    a, b = st.columns(2, gap="large")
     with a:
-        _providers(view)
-        _checks(view)
-    with b:
         _models()
+    with b:
         _storage()
         _costs(space)
     _jobs(space, view)
@@ -52,7 +53,8 @@ def _answers(view: SystemView) -> None:
 def _providers(view: SystemView) -> None:
     snippets.section("Providers", "Keys come from the environment or the file .env and are never shown.")
     rows = [
-        (row.name.capitalize(), row.mark, row.key, row.used_for or "not in use", row.prices) for row in view.providers
+        (words.provider_name(row.name), row.mark, row.key, row.used_for or "not in use", row.prices)
+        for row in view.providers
     ]
     snippets.block(snippets.table(("Provider", "", "Key", "Serves", "Prices"), rows))
 

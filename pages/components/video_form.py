@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import notices, rows, snippets, state
+from pages.components import model_choice, notices, rows, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import BatchItem, BatchParams, EvaluateVideoParams, Job
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.videos import BroughtVideo, bring_video
 from personalab_core.views.history import PersonaHistory
+from personalab_core.views.run_choice import Order, estimate, model_overrides
 from personalab_core.views.video import videos_under_way
 from personalab_core.views.workspace import Workspace
 
@@ -37,7 +38,7 @@ def show_empty(space: Workspace, history: PersonaHistory) -> None:
             f"Video of {history.name}",
             f"No video of {history.first_name} yet.",
             "A video is made like a picture, and every fifth of a second of it is compared with the anchor.",
-            simulated=space.config.simulated,
+            simulated=space.config.simulates("video"),
             picture=history.anchor_picture,
         )
     with right:
@@ -95,12 +96,16 @@ def _generate(space: Workspace, history: PersonaHistory) -> None:
     scenes = {scene.name: scene.title for scene in space.video_scenarios.scenarios}
     scenario = st.selectbox("Scene", list(scenes), format_func=lambda name: scenes[name] or name, key="video.scene")
     seed = st.number_input("Seed", min_value=0, value=0, step=1, key="video.seed", help="Equal seeds, equal videos.")
+    choice = model_choice.choose(space, "video", key="video.provider")
+    snippets.small(estimate(history, [Order(choice, 1, space.config.evaluation.retry.max_attempts)]).sentence)
     ready = history.anchor is not None and bool(scenes)
     if not ready:
         snippets.small(f"{history.first_name} has no anchor yet.")
     if st.button("Generate the video", key="video.generate", disabled=not ready) and scenario:
         item = BatchItem(persona=history.id, asset_type="video", scenario=scenario, seed=int(seed))
-        params = BatchParams(workspace=space.reference, name=f"Video of {history.id}", items=(item,))
+        overrides = model_overrides(space.config, [choice])
+        name = f"Video of {history.id}"
+        params = BatchParams(workspace=space.reference, name=name, items=(item,), overrides=overrides)
         try:
             space.jobs.submit("batch", params)
         except PersonalabError as error:

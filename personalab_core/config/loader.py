@@ -84,10 +84,14 @@ class Config:
         """Return the model name of ``text``, ``image`` or ``video``."""
         return self._model(modality).model_name
 
+    def simulates(self, modality: str) -> bool:
+        """Return whether ``text``, ``image`` or ``video`` is served by the simulator."""
+        return self.provider(modality) == SIMULATED_PROVIDER
+
     @property
     def simulated(self) -> bool:
         """True if any modality is served by the simulator."""
-        return any(model.provider == SIMULATED_PROVIDER for model in self.models.values())
+        return any(self.simulates(modality) for modality in self.models)
 
     def secret(self, *names: str) -> str | None:
         """Return the first of the named variables that is set, from the environment or ``.env``."""

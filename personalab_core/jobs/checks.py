@@ -82,9 +82,8 @@ def _package(names: str, *, needed: bool, use: str = "") -> Check:
 
 def _profile(config: Config) -> Check:
     models = ", ".join(f"{name} {config.provider(name)}" for name in config.models)
-    if config.simulated:
-        return Check("profile", "ok", f"{config.profile}: {models}; nothing shows a real person or a real provider")
-    return Check("profile", "ok", f"{config.profile}: {models}")
+    unreal = "; nothing shows a real person or a real provider" if all(map(config.simulates, config.models)) else ""
+    return Check("profile", "ok", f"{config.profile}: {models}{unreal}")
 
 
 def _vendors(config: Config, *, online: bool) -> Iterator[Check]:

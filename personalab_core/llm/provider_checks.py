@@ -36,18 +36,20 @@ class KnownVendor:
     Attributes:
         package: What to install.
         key_variables: Variables that hold its key; the first that is set counts.
+        makes: What its adapter offers.
     """
 
     package: str
     key_variables: tuple[str, ...]
+    makes: tuple[Modality, ...]
 
 
 VENDORS: Mapping[str, KnownVendor] = {
-    "gemini": KnownVendor("google-genai", ("GOOGLE_API_KEY", "GEMINI_API_KEY")),
-    "openai": KnownVendor("openai", ("OPENAI_API_KEY",)),
-    "runware": KnownVendor("runware-sdk", ("RUNWARE_API_KEY",)),
-    "replicate": KnownVendor("replicate", ("REPLICATE_API_TOKEN",)),
-    "runway": KnownVendor("runwayml", ("RUNWAY_API_KEY", "RUNWAYML_API_SECRET")),
+    "gemini": KnownVendor("google-genai", ("GOOGLE_API_KEY", "GEMINI_API_KEY"), MODALITIES),
+    "openai": KnownVendor("openai", ("OPENAI_API_KEY",), ("text",)),
+    "runware": KnownVendor("runware-sdk", ("RUNWARE_API_KEY",), ("image",)),
+    "replicate": KnownVendor("replicate", ("REPLICATE_API_TOKEN",), ("image",)),
+    "runway": KnownVendor("runwayml", ("RUNWAY_API_KEY", "RUNWAYML_API_SECRET"), ("video",)),
 }
 
 _ROWS: Mapping[tuple[str, Modality], type[ModelRow]] = {

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from pydantic import JsonValue
 
+from personalab_core.config import Config
 from personalab_core.jobs import BatchParams, GenerateImagesParams, Job
-from personalab_core.schemas import AssetOutcome, AttemptRecord, Decision
+from personalab_core.schemas import AssetOutcome, AttemptRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.history import Asset, PersonaHistory, group_assets
 from personalab_core.views.lanes import Lane, lane_of, working_step
 from personalab_core.views.pictures import Picture
+from personalab_core.views.run_choice import SIMULATED
 from personalab_core.views.runs import failure, run_mark, time_left
+
+LOG = 40
+"""Lines of a run's log that its page shows, the newest last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def build_run_view(
     *,
     rules: Rules,
     budget_usd: float | None = None,
+    at_once: int = 1,
     simulated: bool,
     now: datetime,
     zone: tzinfo,
@@ -69,24 +75,25 @@ def build_run_view(
         job: Its row.
         rules: Thresholds and limits the run works with.
         budget_usd: What it may cost at most, if that is limited.
-        simulated: Whether the pictures come from the simulator.
+        at_once: How many assets are made at the same time.
+        simulated: Whether all that it makes comes from the simulator.
         now: Current time (UTC).
         zone: The viewer's time zone.
     """
     attempts = attempts_of(history, job.id)
-    assets = group_assets(attempts)
-    answer, detail = _sentences(job, assets, now=now)
+    assets = _numbered(job, group_assets(attempts, history.attempts.overrides))
+    answer, detail = _sentences(job, assets, at_once, now=now)
     return RunView(
         job_id=job.id,
         answer=answer,
         detail=detail,
         mark=run_mark(job),
-        lanes=_lanes(history, job, assets, rules),
+        lanes=_lanes(history, job, assets, rules, at_once),
         anchor=history.anchor_picture if history.anchor else None,
         progress=job.done / job.total if job.total else 0.0,
-        facts=_facts(job, attempts, rules, budget_usd, now=now, zone=zone),
+        facts=_facts(job, assets, rules, budget_usd, now=now, zone=zone),
         rules=_rules(job, rules),
-        log=tuple(_log_line(r, assets, zone) for r in attempts[-40:]),
+        log=_log_lines(assets, zone),
         active=job.active,
         resumable=job.resumable,
         paused=job.state == "paused",
@@ -95,33 +102,58 @@ def build_run_view(
     )
 
 
-def _lanes(history: PersonaHistory, job: Job, assets: Sequence[Asset], rules: Rules) -> tuple[Lane, ...]:
+def _numbered(job: Job, assets: Sequence[Asset]) -> dict[int, Asset]:
+    """Return the assets by their place in the run, from 1. Several are made at once, so any may have begun first."""
+    own = f"{job.id}-"
+    places = [asset.asset_id.removeprefix(own) for asset in assets if asset.asset_id.startswith(own)]
+    if len(places) < len(assets) or not all(place.isdigit() for place in places):
+        return dict(enumerate(assets, 1))
+    return dict(sorted((int(place) + 1, asset) for place, asset in zip(places, assets, strict=True)))
+
+
+def _under_way(job: Job, assets: Mapping[int, Asset], at_once: int) -> int:
+    """Return how many assets are being made at this moment; a place that gets free is taken at once."""
+    n_ended = sum(asset.outcome is not None for asset in assets.values())
+    return min(at_once, job.total - n_ended) if job.state in {"running", "cancelling"} else 0
+
+
+def _lanes(
+    history: PersonaHistory, job: Job, assets: Mapping[int, Asset], rules: Rules, at_once: int
+) -> tuple[Lane, ...]:
     running = job.state in {"running", "cancelling"}
-    begun = [
-        lane_of(asset, n, name=history.name, working=running and n == len(assets)) for n, asset in enumerate(assets, 1)
-    ]
-    n_next = len(begun) + 1
-    if running and n_next <= job.total and all(asset.outcome is not None for asset in assets):
+    lanes = {n: lane_of(asset, n, name=history.name, working=running) for n, asset in assets.items()}
+    not_begun = [n for n in range(1, job.total + 1) if n not in assets]
+    n_open = sum(asset.outcome is None for asset in assets.values())
+    n_first = max(0, _under_way(job, assets, at_once) - n_open)
+    for n in not_begun[:n_first]:
         step = working_step(1, most=rules.max_attempts)
-        begun.append(Lane(f"Asset {n_next}", "", words.Mark("busy", "Generating"), (step,)))
-        n_next += 1
-    waiting = job.total - n_next + 1
-    if waiting > 0:
-        begun.append(_waiting(n_next, job, running=job.active))
-    return tuple(begun)
+        lanes[n] = Lane(f"Asset {n}", "", words.Mark("busy", "Generating"), (step,))
+    begun = tuple(lanes[n] for n in sorted(lanes))
+    waiting = not_begun[n_first:]
+    return (*begun, _waiting(waiting, job, at_once)) if waiting else begun
 
 
-def _waiting(first: int, job: Job, *, running: bool) -> Lane:
-    last = job.total
+def _waiting(places: Sequence[int], job: Job, at_once: int) -> Lane:
+    first, last = places[0], places[-1]
     title = f"Asset {first}" if first == last else f"Assets {first} to {last}"
-    if not running:
+    if last - first + 1 != len(places):
+        title = f"{len(places)} more assets"
+    if not job.active:
         word = "Cancelled" if job.state == "cancelled" else "Not begun"
         return Lane(title, "", words.Mark("unmeasured", word), (), "Resume goes on here." if job.resumable else "")
-    after = f"Starts when asset {first - 1} is decided." if first > 1 else "Starts as soon as a place is free."
-    return Lane(title, "", words.Mark("busy", "Waiting"), (), after)
+    return Lane(title, "", words.Mark("busy", "Waiting"), (), _starts_when(first, job, at_once))
 
 
-def _sentences(job: Job, assets: Sequence[Asset], *, now: datetime) -> tuple[str, str]:
+def _starts_when(first: int, job: Job, at_once: int) -> str:
+    if job.state == "queued":
+        return "Starts as soon as a place is free."
+    if at_once == 1:
+        return f"Starts when asset {first - 1} is decided."
+    return f"{numbers.spelled(at_once)} are made at the same time; the next one starts when one of them is decided."
+
+
+def _sentences(job: Job, numbered: Mapping[int, Asset], at_once: int, *, now: datetime) -> tuple[str, str]:
+    assets = list(numbered.values())
     n_accepted = sum(asset.accepted for asset in assets)
     accepted = f"{numbers.count(n_accepted)} of {numbers.plural(job.total, 'asset')} accepted"
     if job.state == "queued":
@@ -129,7 +161,7 @@ def _sentences(job: Job, assets: Sequence[Asset], *, now: datetime) -> tuple[str
     if job.state == "running":
         left = time_left(job, now=now)
         about = f" {left}." if left.startswith("About") else ""
-        return f"{accepted}{_present(assets, job)}.", f"Nothing for you to do.{about} {words.GOES_ON}"
+        return f"{accepted}{_present(numbered, job, at_once)}.", f"Nothing for you to do.{about} {words.GOES_ON}"
     if job.state == "cancelling":
         return f"Stopping: {accepted}.", "The present step is finished first; nothing is lost."
     if job.state == "cancelled":
@@ -145,13 +177,15 @@ def _sentences(job: Job, assets: Sequence[Asset], *, now: datetime) -> tuple[str
     return f"{accepted}.", _ended(assets)
 
 
-def _present(assets: Sequence[Asset], job: Job) -> str:
-    open_now = [n for n, asset in enumerate(assets, 1) if asset.outcome is None]
-    if open_now:
-        return f", the {numbers.ordinal(open_now[-1])} is being tried again"
-    if len(assets) < job.total:
-        return f", the {numbers.ordinal(len(assets) + 1)} is being made"
-    return ""
+def _present(assets: Mapping[int, Asset], job: Job, at_once: int) -> str:
+    n = _under_way(job, assets, at_once)
+    if n != 1:
+        return f", {numbers.spelled(n).lower()} are being made" if n else ""
+    tried = next((place for place, asset in assets.items() if asset.outcome is None), None)
+    if tried is not None:
+        return f", the {numbers.ordinal(tried)} is being tried again"
+    begins = next(place for place in range(1, job.total + 1) if place not in assets)
+    return f", the {numbers.ordinal(begins)} is being made"
 
 
 def _ended(assets: Sequence[Asset]) -> str:
@@ -168,10 +202,16 @@ def _ended(assets: Sequence[Asset]) -> str:
 
 
 def _facts(
-    job: Job, attempts: Sequence[AttemptRecord], rules: Rules, budget_usd: float | None, *, now: datetime, zone: tzinfo
+    job: Job,
+    assets: Mapping[int, Asset],
+    rules: Rules,
+    budget_usd: float | None,
+    *,
+    now: datetime,
+    zone: tzinfo,
 ) -> tuple[tuple[str, str], ...]:
-    n_accepted = sum(r.decision is Decision.ACCEPT for r in attempts)
-    rows = [("Accepted", f"{n_accepted} of {job.total}")]
+    attempts = [attempt for asset in assets.values() for attempt in asset.attempts]
+    rows = [("Accepted", f"{sum(asset.accepted for asset in assets.values())} of {job.total}")]
     rows.append(("Attempts", f"{len(attempts)} of at most {job.total * rules.max_attempts}"))
     of = f" of {numbers.money(budget_usd)}" if budget_usd is not None else ""
     rows.append(("Spent", f"{_spent(attempts)}{of}"))
@@ -230,6 +270,15 @@ def budget_of(job: Job, default: float | None) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+def all_simulated(job: Job, config: Config) -> bool:
+    """Return whether everything that a run makes comes from the simulator, with what was changed for this run."""
+    params = params_of(job)
+    changed = params.overrides if params else {}
+    items = params.items if isinstance(params, BatchParams) else ()
+    kinds = {item.asset_type for item in items} or {"image"}
+    return all(changed.get(f"models.{kind}.provider", config.provider(kind)) == SIMULATED for kind in kinds)
+
+
 _ACCEPT, _RETRY, _MOST = (
     "evaluation.scoring.accept_threshold",
     "evaluation.scoring.retry_threshold",
@@ -258,8 +307,12 @@ def overrides_of(rules: Rules, default: Rules) -> dict[str, JsonValue]:
     return {key: value for key, value, standard in pairs if value != standard}
 
 
-def _log_line(record: AttemptRecord, assets: Sequence[Asset], zone: tzinfo) -> str:
-    number = next(n for n, asset in enumerate(assets, 1) if asset.asset_id == record.asset_id)
+def _log_lines(assets: Mapping[int, Asset], zone: tzinfo) -> tuple[str, ...]:
+    made = [(attempt, n) for n, asset in assets.items() for attempt in asset.attempts]
+    return tuple(_log_line(attempt, n, zone) for attempt, n in sorted(made, key=lambda one: one[0].timestamp)[-LOG:])
+
+
+def _log_line(record: AttemptRecord, number: int, zone: tzinfo) -> str:
     value = f" {record.scores.composite:.2f}" if record.scores.composite is not None else ""
     mark = words.decision_mark(record).word.lower()
     return f"{record.timestamp.astimezone(zone):%H:%M:%S} asset {number} attempt {record.attempt}: {mark}{value}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
 from personalab_core.identity.drift.watch import Drift
-from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character
+from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character, Decision, OverrideRecord
 from personalab_core.views import words
 from personalab_core.views.logs import AttemptLog, DriftLog
 from personalab_core.views.pictures import Picture, picture
@@ -103,7 +103,8 @@ class PersonaHistory:
     def asset_of(self, attempt: AttemptRecord) -> tuple[int, Asset]:
         """Return the asset an attempt belongs to, with its place among the persona's assets from 1."""
         rows = self.attempts.of_asset(attempt.asset_id).sorted_by("attempt", "line")
-        return self.attempts.asset_number(self.id, attempt.asset_id), Asset(attempt.asset_id, tuple(rows))
+        asset = Asset(attempt.asset_id, tuple(rows), self.attempts.overrides)
+        return self.attempts.asset_number(self.id, attempt.asset_id), asset
 
     def last_outcomes(self, n: int) -> list[AssetOutcome]:
         """Return how the last ``n`` assets that have ended did end, in the order in which they were begun."""
@@ -112,10 +113,11 @@ class PersonaHistory:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """All attempts for one picture that was wanted."""
+    """All attempts for one picture or video that was wanted, with what a person decided on them."""
 
     asset_id: str
     attempts: tuple[AttemptRecord, ...]
+    overrides: Mapping[str, OverrideRecord] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def outcome(self) -> AssetOutcome | None:
@@ -124,8 +126,19 @@ class Asset:
 
     @property
     def accepted(self) -> bool:
-        """Whether one of the attempts was accepted."""
-        return self.outcome is AssetOutcome.ACCEPTED
+        """Whether one of the attempts counts as accepted: a person's decision goes before the measured one."""
+        return any(self.decision_on(attempt) is Decision.ACCEPT for attempt in self.attempts)
+
+    def decision_on(self, attempt: AttemptRecord) -> Decision:
+        """Return the decision in force on one of the attempts."""
+        said = self.overrides.get(attempt.attempt_id)
+        return said.decision if said and said.decision else attempt.decision
+
+    @property
+    def said(self) -> OverrideRecord | None:
+        """A person's last decision on one of the attempts, or ``None``."""
+        found = [self.overrides[r.attempt_id] for r in self.attempts if r.attempt_id in self.overrides]
+        return max(found, key=lambda record: record.timestamp, default=None)
 
 
 def attempts_together(histories: Sequence[PersonaHistory]) -> AttemptLog:
@@ -142,11 +155,12 @@ def attempts_together(histories: Sequence[PersonaHistory]) -> AttemptLog:
     )
 
 
-def group_assets(attempts: Sequence[AttemptRecord]) -> list[Asset]:
+def group_assets(attempts: Sequence[AttemptRecord], overrides: Mapping[str, OverrideRecord]) -> list[Asset]:
     """Return the attempts by asset, assets in the order of their first attempt."""
     order = {asset_id: n for n, asset_id in enumerate(dict.fromkeys(r.asset_id for r in attempts))}
     ranked = sorted(attempts, key=lambda r: (order[r.asset_id], r.attempt))
-    return [Asset(asset_id, tuple(rows)) for asset_id, rows in groupby(ranked, key=lambda r: r.asset_id)]
+    grouped = groupby(ranked, key=lambda r: r.asset_id)
+    return [Asset(asset_id, tuple(rows), overrides) for asset_id, rows in grouped]
 
 
 def anchor_picture(record: AnchorRecord, *, alt: str) -> Picture | None:

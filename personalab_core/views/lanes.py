@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from personalab_core.schemas import AttemptRecord
+from personalab_core.schemas import AttemptRecord, OverrideRecord
 from personalab_core.views import numbers, words
 from personalab_core.views.history import Asset, attempt_picture
 from personalab_core.views.pictures import Picture
@@ -36,14 +36,14 @@ class Lane:
     note: str = ""
 
 
-def step_of(attempt: AttemptRecord, *, name: str, current: bool = False) -> Step:
-    """Return one finished attempt as a step."""
+def step_of(attempt: AttemptRecord, *, name: str, said: OverrideRecord | None = None, current: bool = False) -> Step:
+    """Return one finished attempt as a step; ``said`` is a person's decision on it."""
     value = attempt.scores.composite
     return Step(
         id=attempt.attempt_id,
         number=attempt.attempt,
         picture=attempt_picture(attempt, name=name),
-        mark=words.decision_mark(attempt),
+        mark=words.override_mark(said) if said else words.decision_mark(attempt),
         score=numbers.score(value) if value is not None else "",
         note=words.attempt_note(attempt),
         patch="" if attempt.final else f"Next: {words.NEXT_STEPS.get(attempt.reason, 'the same again')}",
@@ -66,11 +66,16 @@ def lane_of(asset: Asset, number: int, *, name: str, working: bool = False, curr
         working: Whether a run is trying this asset now; then the next attempt is shown as a shape.
         current: Id of the attempt the page is about.
     """
-    steps = [step_of(r, name=name, current=r.attempt_id == current) for r in asset.attempts]
+    said = asset.overrides
+    steps = [
+        step_of(r, name=name, said=said.get(r.attempt_id), current=r.attempt_id == current) for r in asset.attempts
+    ]
     last = asset.attempts[-1]
     if working and not last.final:
         steps.append(working_step(last.attempt + 1, most=last.max_attempts))
-    if asset.outcome is not None:
+    if asset.said:
+        mark = words.override_mark(asset.said)
+    elif asset.outcome is not None:
         mark = words.outcome_mark(asset.outcome)
     else:
         mark = words.Mark("busy", "Generating") if working else words.Mark("unmeasured", "Not finished")

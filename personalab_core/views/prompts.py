@@ -216,7 +216,7 @@ def _table(one: ProviderEffects) -> EffectTable:
     rows = [_row("All retries together", one.every_retry)]
     rows += [_row(_patch_name(key), effect) for key, effect in one.patches]
     lead = f"From the newest {numbers.plural(one.every_retry.n, 'retry', 'retries')}, mean of the composite score."
-    return EffectTable(f"{one.provider.capitalize()}, {kind}", lead, tuple(rows))
+    return EffectTable(f"{words.provider_name(one.provider)}, {kind}", lead, tuple(rows))
 
 
 def _row(name: str, effect: Effect) -> tuple[str, ...]:

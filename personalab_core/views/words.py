@@ -91,6 +91,14 @@ _BROKEN_OFF = {
 }
 
 
+_PROVIDERS = {"openai": "OpenAI", "openai_compatible": "OpenAI-compatible", "http": "HTTP endpoint"}
+
+
+def provider_name(provider: str) -> str:
+    """Return a provider's name as pages write it."""
+    return _PROVIDERS.get(provider, provider.capitalize())
+
+
 def decision_mark(attempt: AttemptRecord) -> Mark:
     """Return the mark of one attempt. A retry without a score is not measurable, not doubtful."""
     return mark_of(

@@ -10,13 +10,22 @@ import pytest
 from PIL import Image, ImageFilter
 
 from personalab_core.config import load_config
-from personalab_core.jobs import BatchParams, GenerateAnchorsParams, GenerateImagesParams, JobStore
+from personalab_core.jobs import BatchParams, GenerateAnchorsParams, GenerateImagesParams, JobStore, WorkspaceRef
 from personalab_core.jobs.own_anchor import bring_own_anchor
 from personalab_core.jobs.studio import Studio
 from personalab_core.observability import Journal
 from personalab_core.schemas import AnchorRecord, CandidateResult, EvaluationResult, FaceSummary, MeasurementStatus
 from personalab_core.views.anchors import build_anchors_view
-from personalab_core.views.run_choice import ModelChoice, estimate, image_providers, model_overrides
+from personalab_core.views.run_choice import (
+    ModelChoice,
+    Order,
+    budget_override,
+    estimate,
+    estimate_anchors,
+    model_overrides,
+    models_of,
+    providers_of,
+)
 from personalab_core.views.workspace import Workspace
 from tests.pages.conftest import OpenPage, answer_of, labels_of
 from tests.support.workspace_builder import EVALUATOR, NOW, WorkspaceBuilder
@@ -26,8 +35,6 @@ GEMINI = "models:\n  image: {provider: gemini, model_name: gemini-3-pro-image}\n
 
 
 def history(builder: WorkspaceBuilder):  # type: ignore[no-untyped-def]
-    from personalab_core.jobs import WorkspaceRef
-
     space = Workspace.open(WorkspaceRef(folder=str(builder.root), profile="simulated"))
     return space.history(space.personas.get("mara"))
 
@@ -61,37 +68,102 @@ def test_without_a_scene_nothing_starts(open_page: OpenPage, mara: WorkspaceBuil
     assert at.button(key="generate.start").disabled
 
 
+def test_pictures_and_videos_are_one_batch(open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore) -> None:
+    at = open_page("generate", mara.root, persona="mara")
+    at.multiselect(key="generate.scenes").set_value(["cafe_selfie", "video:market_walk"]).run()
+    at.number_input(key="generate.n").set_value(2).run()
+    assert at.button(key="generate.start").label == "Generate 2 pictures and 2 videos (simulated, $0.00)"
+    at.button(key="generate.start").click().run()
+    assert not at.exception
+    (job,) = jobs.list(persona="mara")
+    params = BatchParams.model_validate_json(job.params_json)
+    assert [(item.asset_type, item.n) for item in params.items] == [("image", 2), ("video", 2)]
+
+
+def test_own_words_may_be_sorted_by_the_text_provider(
+    open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore
+) -> None:
+    at = open_page("generate", mara.root, persona="mara")
+    at.multiselect(key="generate.scenes").set_value(["own"]).run()
+    assert at.button(key="generate.start").disabled
+    at.text_area(key="generate.text").set_value("selfie in a cafe, smiling, soft window light").run()
+    at.checkbox(key="generate.ask").check().run()
+    assert [box.label for box in at.selectbox if box.key.startswith("generate.provider")][::2] == [
+        "Pictures by",
+        "Texts by",
+    ]
+    at.button(key="generate.start").click().run()
+    assert not at.exception
+    (job,) = jobs.list(persona="mara")
+    prompt = GenerateImagesParams.model_validate_json(job.params_json).prompt
+    assert prompt is not None
+    assert prompt.location_details
+
+
 def test_a_simulated_workspace_offers_no_paid_provider(tmp_path: Path) -> None:
     config = load_config(workspace=tmp_path, environ=KEYS, profile="simulated")
-    assert image_providers(config) == ("simulated",)
+    assert [providers_of(config, kind) for kind in ("text", "image", "video")] == [("simulated",)] * 3
 
 
-def test_a_configured_one_offers_those_with_a_key(tmp_path: Path) -> None:
+def test_a_configured_one_offers_those_with_a_key_that_can(tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text("models:\n  image: {provider: replicate, model_name: owner/name}\n")
-    config = load_config(workspace=tmp_path, environ=KEYS)
-    assert image_providers(config) == ("replicate", "gemini", "simulated")
+    config = load_config(workspace=tmp_path, environ=KEYS | {"OPENAI_API_KEY": "sesame", "RUNWAY_API_KEY": "sesame"})
+    assert providers_of(config, "image") == ("replicate", "gemini", "simulated")
+    assert providers_of(config, "text") == ("gemini", "openai", "simulated")
+    assert providers_of(config, "video") == ("gemini", "runway", "simulated")
+    assert models_of(config, "image", "replicate")[0] == "owner/name"
+    assert "gen4.5" in models_of(config, "video", "runway")
+    assert "gemini-3-pro-image" in models_of(config, "image", "gemini")
+    assert "gemini-3-pro-image" not in models_of(config, "text", "gemini")
 
 
-def test_another_model_and_a_budget_become_settings_of_the_job(tmp_path: Path) -> None:
+def test_other_models_and_a_budget_become_settings_of_the_job(tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text(GEMINI)
     config = load_config(workspace=tmp_path, environ=KEYS)
     same = ModelChoice("gemini", "gemini-3-pro-image")
-    assert model_overrides(config, same, None) == {}
-    changed = model_overrides(config, ModelChoice("replicate", "owner/name"), 2.0)
-    assert changed["models.image.provider"] == "replicate"
-    assert changed["budget.per_run"] == 2.0
-    assert load_config(workspace=tmp_path, environ=KEYS, overrides=changed).budget.per_run == 2.0
+    assert model_overrides(config, [same]) == {}
+    assert budget_override(config, None) == {}
+    others = [ModelChoice("replicate", "owner/name"), ModelChoice("runway", "gen4.5", "video")]
+    changed = model_overrides(config, others) | budget_override(config, 2.0)
+    loaded = load_config(workspace=tmp_path, environ=KEYS, overrides=changed)
+    assert (loaded.provider("image"), loaded.generation.image.provider) == ("replicate", "replicate")
+    assert (loaded.provider("video"), loaded.model_name("video")) == ("runway", "gen4.5")
+    assert loaded.budget.per_run == 2.0
 
 
 def test_the_price_is_said_before_anything_is_spent(mara: WorkspaceBuilder) -> None:
-    known = estimate(
-        history(mara), n_assets=4, choice=ModelChoice("replicate", "black-forest-labs/flux-1.1-pro"), max_attempts=3
+    def price(*orders: Order) -> str:
+        return estimate(history(mara), orders).price
+
+    flux = ModelChoice("replicate", "black-forest-labs/flux-1.1-pro")
+    assert price(Order(flux, 4, 3)) == "for $0.16 to $0.48"
+    assert price(Order(ModelChoice("replicate", "owner/name"), 1, 3)) == "(price unknown)"
+    assert price(Order(ModelChoice("simulated", "portrait-image-1"), 1, 3)) == "(simulated, $0.00)"
+
+
+def test_each_modality_is_priced_by_itself(mara: WorkspaceBuilder) -> None:
+    flux = Order(ModelChoice("replicate", "black-forest-labs/flux-1.1-pro"), 4, 3)
+    free = Order(ModelChoice("simulated", "portrait-video-1", "video"), 2, 3)
+    mixed = estimate(history(mara), [flux, free])
+    assert mixed.price == "for $0.16 to $0.48"
+    assert mixed.sentence.endswith("What is simulated costs nothing.")
+    unknown = estimate(history(mara), [flux, Order(ModelChoice("runway", "nobody-knows", "video"), 1, 3)])
+    assert unknown.price == "(price unknown)"
+    assert "nobody-knows" in unknown.sentence
+
+
+def test_candidates_are_free_only_where_pictures_are(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(
+        "models:\n  image: {provider: replicate, model_name: black-forest-labs/flux-1.1-pro}\n"
+        "  text: {provider: simulated, model_name: portrait-text-1}\n"
     )
-    assert known.button == "Generate 4 pictures for $0.16 to $0.48"
-    unknown = estimate(history(mara), n_assets=1, choice=ModelChoice("replicate", "owner/name"), max_attempts=3)
-    assert "price unknown" in unknown.button
-    free = estimate(history(mara), n_assets=1, choice=ModelChoice("simulated", "portrait-image-1"), max_attempts=3)
-    assert "simulated, $0.00" in free.button
+    config = load_config(workspace=tmp_path)
+    assert config.simulated
+    assert not config.simulates("image")
+    asked = GenerateAnchorsParams(workspace=WorkspaceRef(), persona="mara", n_candidates=4, kinds=("smile",))
+    assert estimate_anchors(config, asked).price == "for at most $0.20"
+    simulated = load_config(workspace=tmp_path / "other", profile="simulated")
+    assert estimate_anchors(simulated, asked).price == "(simulated, $0.00)"
 
 
 # Anchors --------------------------------------------------------------------------------

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from personalab_core.jobs import GenerateImagesParams, Job, WorkspaceRef
-from personalab_core.schemas import Reason
+from personalab_core.config import load_config
+from personalab_core.jobs import BatchItem, BatchParams, GenerateImagesParams, Job, WorkspaceRef
+from personalab_core.orchestration import OverrideWriter
+from personalab_core.schemas import Decision, Reason
 from personalab_core.views.anchors import build_anchors_view
 from personalab_core.views.attempt import build_attempt_view, diff, find_attempt, shortened
 from personalab_core.views.attempts import PAGE_SIZE, AttemptFilter, build_attempts_view
 from personalab_core.views.cuts import cut
 from personalab_core.views.drift import DriftFilter, build_comparison, build_drift_view, pick_record, timeline_csv
-from personalab_core.views.generate import Rules, build_run_view, overrides_of, rules_of
+from personalab_core.views.generate import Rules, all_simulated, build_run_view, overrides_of, rules_of
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.overview import build_overview_view
 from personalab_core.views.pictures import Picture
-from personalab_core.views.run_choice import ModelChoice, estimate
+from personalab_core.views.run_choice import ModelChoice, Order, estimate, what_is_ordered
 from personalab_core.views.runs import NEW_RUN, page_run, rows_to_show
 from personalab_core.views.workspace import Workspace
 from tests.support.workspace_builder import NOW, WorkspaceBuilder, face_summary
@@ -327,6 +329,59 @@ def test_a_running_run_says_which_asset_is_under_way(builder: WorkspaceBuilder) 
     assert waiting.note == "Starts when asset 3 is decided."
 
 
+def test_several_at_once_are_numbered_by_their_place(builder: WorkspaceBuilder) -> None:
+    builder.anchors("mara")
+    run = job(id="mara", n=8, done=1)  # the builder's assets are named "mara-0002"; a run counts its own from 0
+    builder.n_assets["mara"] = 1
+    builder.asset("mara", 0.81, job_id="mara")
+    builder.n_assets["mara"] = -1
+    builder.asset("mara", Reason.NO_FACE, job_id="mara", finished=False)
+    view = build_run_view(history_of(builder), run, rules=RULES, at_once=4, simulated=True, **AT)
+    assert view.answer.replace("\u00a0", " ") == "1 of 8 assets accepted, four are being made."
+    titles = [(lane.title, lane.mark.word) for lane in view.lanes]
+    assert titles == [
+        ("Asset 1", "Generating"),
+        ("Asset 2", "Generating"),
+        ("Asset 3", "Accepted"),
+        ("Asset 4", "Generating"),
+        ("Asset 5", "Generating"),
+        ("Assets 6 to 8", "Waiting"),
+    ]
+    assert view.lanes[-1].note.startswith("Four are made at the same time")
+
+
+def test_a_run_counts_what_a_person_decided(builder: WorkspaceBuilder) -> None:
+    builder.anchors("mara")
+    (taken,) = builder.asset("mara", 0.81, job_id="job1")
+    (refused,) = builder.asset("mara", 0.31, job_id="job1")
+    (kept,) = builder.asset("mara", 0.32, job_id="job1")
+    writer = OverrideWriter(builder.config.paths.output)
+    writer.override(taken, Decision.REJECT_FINAL, reason="squints")
+    writer.override(refused, Decision.ACCEPT, reason="client approved")
+    writer.override(kept, Decision.ACCEPT, reason="client approved")
+    view = build_run_view(history_of(builder), job("done", n=3, done=3), rules=RULES, simulated=True, **AT)
+    assert view.answer.replace("\u00a0", " ") == "2 of 3 assets accepted."
+    assert dict(view.facts)["Accepted"] == "2 of 3"
+    assert [lane.mark.word for lane in view.lanes] == ["Rejected by you", "Accepted by you", "Accepted by you"]
+    assert view.lanes[0].steps[-1].mark.word == "Rejected by you"
+
+
+def test_a_run_is_free_only_where_all_it_makes_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(
+        "models:\n  image: {provider: simulated, model_name: portrait-image-1}\n"
+        "  video: {provider: runway, model_name: gen4.5}\n"
+    )
+    config = load_config(workspace=tmp_path)
+    items = (BatchItem(persona="mara", scenario="a"), BatchItem(persona="mara", asset_type="video", scenario="b"))
+    mixed = BatchParams(workspace=WorkspaceRef(), items=items)
+    assert not all_simulated(job(kind="batch", params_json=mixed.model_dump_json()), config)
+    pictures = BatchParams(workspace=WorkspaceRef(), items=items[:1])
+    assert all_simulated(job(kind="batch", params_json=pictures.model_dump_json()), config)
+    elsewhere = {"models.image.provider": "replicate"}
+    paid = GenerateImagesParams(workspace=WorkspaceRef(), persona="mara", scenario="a", overrides=elsewhere)
+    assert not all_simulated(job(params_json=paid.model_dump_json()), config)
+
+
 def test_a_lost_run_says_what_is_safe(builder: WorkspaceBuilder) -> None:
     builder.anchors("mara")
     builder.asset("mara", 0.81, job_id="job1")
@@ -338,13 +393,14 @@ def test_a_lost_run_says_what_is_safe(builder: WorkspaceBuilder) -> None:
 
 
 def test_the_button_names_number_and_price(typical: Mapping[str, PersonaHistory]) -> None:
-    portrait = ModelChoice("simulated", "portrait-image-1")
-    simulated = estimate(typical["mara"], n_assets=4, choice=portrait, max_attempts=3)
-    assert simulated.button == "Generate 4 pictures (simulated, $0.00)"
+    portraits = Order(ModelChoice("simulated", "portrait-image-1"), 4, max_attempts=3)
+    videos = Order(ModelChoice("simulated", "portrait-video-1", "video"), 1, max_attempts=3)
+    assert what_is_ordered([portraits, videos]) == "4 pictures and 1 video"
+    simulated = estimate(typical["mara"], [portraits])
+    assert simulated.price == "(simulated, $0.00)"
     assert simulated.sentence.startswith("Simulated, $0.00: nothing is spent.")
-    nobody_knows = ModelChoice("gemini", "a-model-without-a-price")
-    paid = estimate(typical["noor"], n_assets=1, choice=nobody_knows, max_attempts=3)
-    assert paid.button == "Generate 1 picture (price unknown)"
+    nobody_knows = Order(ModelChoice("gemini", "a-model-without-a-price"), 1, max_attempts=3)
+    assert estimate(typical["noor"], [nobody_knows]).price == "(price unknown)"
 
 
 def test_only_changed_rules_go_with_the_job() -> None:
