@@ -1,85 +1,139 @@
-"""Vendors on this machine that count what they are asked to make: one answers at once, one works in jobs."""
+"""Two vendors on this machine that count what they are asked to make, spoken to through their own SDKs.
+
+Google answers a request for a picture at once; Replicate starts a prediction, tells how far it is and
+serves what it made from a file host. Whoever is killed while waiting for Google never learns the answer.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import http.client
 import itertools
 import json
 import threading
 import time
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from personalab_core.errors import CapabilityError, ProviderConnectionError, ProviderTimeoutError
-from personalab_core.llm import LLMImageResponse, LLMTextResponse, LLMVideoResponse, Part
-from personalab_core.schemas import Cost
+from personalab_core.llm import LLMClient
+from personalab_core.llm.connections import tls_context
+from personalab_core.llm.polling import Patience
 from tests.support.fakes import tiny_png
 
-PRICE_USD = 0.04
+VendorKind = Literal["synchronous", "jobs"]
+KEY = "sk-test-key-3141592653589793"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a vendor is asked under, and its prices by ``data/providers/prices.yml`` in US dollars."""
+
+    provider: str
+    model: str
+    price_usd: float
+    worst_case_usd: float
+
+
+TERMS: dict[VendorKind, Terms] = {
+    # 0.134 a picture; one reference picture (0.0011) and thinking (0.05) may come on top.
+    "synchronous": Terms("gemini", "gemini-3-pro-image-preview", 0.134, 0.1851),
+    "jobs": Terms("replicate", "black-forest-labs/flux-1.1-pro", 0.04, 0.04),
+}
+
+
+def adapter_of(kind: VendorKind, url: str) -> LLMClient:
+    """The real adapter of a vendor, over its real SDK, speaking to ``url``."""
+    if kind == "synchronous":
+        from personalab_core.llm.gemini import GeminiAdapter
+
+        return GeminiAdapter(api_key=KEY, base_url=url, timeout_s=20)
+    from personalab_core.llm.replicate_adapter import ReplicateAdapter
+
+    patience = Patience(interval_s=0.002, timeout_s=60)
+    return ReplicateAdapter(api_key=KEY, base_url=url, timeout_s=20, patience=patience)
+
+
+def load_sdks() -> None:
+    """Import both SDKs and read the certificates, which takes seconds, before processes are forked."""
+    for kind in TERMS:
+        adapter_of(kind, "http://127.0.0.1:1")
+    tls_context()
 
 
 @dataclass
 class CountingVendor:
-    """Makes a grey picture whose brightness follows from the seed; counts how often it was asked to, by seed.
+    """Makes a grey picture whose brightness follows from the prompt; counts how often it was asked to.
 
     Attributes:
         url: Its address.
-        submitted: Requests that cost money, by seed.
+        submitted: Requests that cost money, by prompt: every attempt of every job has its own.
         work_s: How long one picture takes.
         asked: Set with every such request.
     """
 
     url: str = ""
-    submitted: Counter[int] = field(default_factory=Counter)
+    submitted: Counter[str] = field(default_factory=Counter)
     work_s: float = 0.0
     asked: threading.Event = field(default_factory=threading.Event)
-    _started: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _started: dict[str, tuple[str, float]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, seed: int) -> str:
+    def begin(self, prompt: str) -> str:
         with self._lock:
-            self.submitted[seed] += 1
-            operation = f"op-{next(self._numbers)}"
-            self._started[operation] = (seed, time.monotonic())
+            self.submitted[prompt] += 1
+            operation = f"op{next(self._numbers)}"
+            self._started[operation] = (prompt, time.monotonic())
             self.asked.set()
             return operation
 
-    def look(self, operation: str) -> bytes | None:
-        """Return the picture, ``None`` while it is being made."""
-        seed, since = self._started[operation]
-        return tiny_png(seed % 251) if time.monotonic() - since >= self.work_s else None
+    def picture(self, operation: str) -> bytes:
+        return tiny_png(zlib.crc32(self._started[operation][0].encode()) % 251)
+
+    def is_done(self, operation: str) -> bool:
+        return time.monotonic() - self._started[operation][1] >= self.work_s
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:
+    @property
+    def _vendor(self) -> CountingVendor:
         vendor: CountingVendor = self.server.vendor  # type: ignore[attr-defined]
+        return vendor
+
+    def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        operation = vendor.begin(int(asked["seed"]))
-        if self.path == "/jobs":
-            self._answer({"id": operation})
-            return
-        time.sleep(vendor.work_s)
-        self._answer(_picture(vendor.look(operation) or b""))
+        if self.path.endswith(":generateContent"):
+            prompt = "".join(part.get("text", "") for part in asked["contents"][0]["parts"])
+            operation = self._vendor.begin(prompt)
+            time.sleep(self._vendor.work_s)
+            self._answer_json(_generated(self._vendor.picture(operation)))
+        else:
+            self._answer_json(_prediction(self._vendor.begin(asked["input"]["prompt"]), "starting"), status=201)
 
     def do_GET(self) -> None:
-        vendor: CountingVendor = self.server.vendor  # type: ignore[attr-defined]
-        picture = vendor.look(self.path.rpartition("/")[2])
-        self._answer(_picture(picture) if picture else {})
+        operation = self.path.rpartition("/")[2]
+        if self.path.startswith("/files/"):
+            assert "authorization" not in self.headers, "the file host must not see the key"
+            self._answer(self._vendor.picture(operation), "image/png")
+        elif self._vendor.is_done(operation):
+            output = [f"{self._vendor.url}/files/{operation}"]
+            self._answer_json(_prediction(operation, "succeeded", output=output))
+        else:
+            self._answer_json(_prediction(operation, "processing"))
 
-    def _answer(self, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
+    def _answer_json(self, document: dict[str, Any], *, status: int = 200) -> None:
+        self._answer(json.dumps(document).encode(), "application/json", status=status)
+
+    def _answer(self, body: bytes, mime_type: str, *, status: int = 200) -> None:
         try:
-            self.send_response(200)
+            self.send_response(status)
+            self.send_header("Content-Type", mime_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -90,8 +144,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the test output clean."""
 
 
-def _picture(data: bytes) -> dict[str, Any]:
-    return {"picture": base64.b64encode(data).decode()}
+def _generated(picture: bytes) -> dict[str, Any]:
+    data = {"mimeType": "image/png", "data": base64.b64encode(picture).decode()}
+    return {"candidates": [{"content": {"parts": [{"inlineData": data}]}, "finishReason": "STOP"}]}
+
+
+def _prediction(operation: str, status: str, **more: Any) -> dict[str, Any]:
+    return {"id": operation, "model": TERMS["jobs"].model, "version": "v1", "status": status, **more}
 
 
 class _Server(ThreadingHTTPServer):
@@ -116,79 +175,3 @@ def counting_vendor(*, work_s: float = 0.0) -> Iterator[CountingVendor]:
         http_server.shutdown()
         http_server.server_close()
         thread.join()
-
-
-@dataclass(frozen=True)
-class SynchronousClient:
-    """Asks the vendor and waits: whoever is killed while waiting never learns the answer."""
-
-    url: str
-    provider: str = "plain-http"
-    seed: int = 0
-    timeout_s: float = 20.0
-
-    def with_seed(self, seed: int) -> Self:
-        return type(self)(self.url, self.provider, seed, self.timeout_s)
-
-    def generate_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> LLMImageResponse:
-        return _response(self._request("POST", "/pictures", {"seed": self.seed}))
-
-    async def generate_image_async(self, **request: Any) -> LLMImageResponse:
-        return await asyncio.to_thread(lambda: self.generate_image(**request))
-
-    def generate_text_json(self, **request: Any) -> LLMTextResponse:
-        raise CapabilityError("this fake makes pictures only", provider="fake")
-
-    def generate_video(self, **request: Any) -> LLMVideoResponse:
-        raise CapabilityError("this fake makes pictures only", provider="fake")
-
-    async def generate_text_json_async(self, **request: Any) -> LLMTextResponse:
-        raise CapabilityError("this fake makes pictures only", provider="fake")
-
-    async def generate_video_async(self, **request: Any) -> LLMVideoResponse:
-        raise CapabilityError("this fake makes pictures only", provider="fake")
-
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=self.timeout_s)
-        try:
-            try:
-                connection.connect()
-            except OSError as error:
-                raise ProviderConnectionError("not reached", provider=self.provider) from error
-            try:
-                connection.request(method, path, json.dumps(body) if body is not None else None)
-                answer: dict[str, Any] = json.loads(connection.getresponse().read())
-            except (OSError, http.client.HTTPException) as error:
-                raise ProviderTimeoutError("no answer", provider=self.provider) from error
-            return answer
-        finally:
-            connection.close()
-
-
-@dataclass(frozen=True)
-class JobClient(SynchronousClient):
-    """Starts a job at the vendor and collects it: its id is known at once."""
-
-    provider: str = "job-http"
-
-    def generate_image(self, **request: Any) -> LLMImageResponse:
-        return self.collect_image(self.submit_image(**request))
-
-    def submit_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> str:
-        return str(self._request("POST", "/jobs", {"seed": self.seed})["id"])
-
-    def collect_image(self, operation_id: str) -> LLMImageResponse:
-        while not (answer := self._request("GET", f"/jobs/{operation_id}")):
-            time.sleep(0.002)
-        return _response(answer, operation_id)
-
-    async def submit_image_async(self, **request: Any) -> str:
-        return await asyncio.to_thread(lambda: self.submit_image(**request))
-
-    async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
-        return await asyncio.to_thread(self.collect_image, operation_id)
-
-
-def _response(answer: dict[str, Any], request_id: str | None = None) -> LLMImageResponse:
-    picture = base64.b64decode(answer["picture"])
-    return LLMImageResponse(images=(picture,), request_id=request_id, cost=Cost(amount_usd=PRICE_USD, source="answer"))

@@ -16,13 +16,14 @@ from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import AssetFinished, Event, GenerationOrchestrator
 from personalab_core.runtime import AsyncRunner, JobSpec, ProviderSemaphore, RateLimiter, SyncRunner
 from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt
-from tests.support.counting_vendor import JobClient, SynchronousClient
+from tests.support.counting_vendor import TERMS, VendorKind, adapter_of, load_sdks
 from tests.support.loop_fakes import FAKE_INFO, PATCHES, PERSONA, candidate
 
-VendorKind = Literal["synchronous", "jobs"]
 RunnerKind = Literal["sync", "async"]
 
 ANNOUNCED = "announced.txt"
+
+load_sdks()  # in the fork server, so that no killed process pays for it
 
 
 class PictureEvaluator:
@@ -41,17 +42,17 @@ class PictureEvaluator:
 
 
 def jobs(n: int) -> list[JobSpec]:
-    prompt = ImagePrompt(subject_description="a woman of 23")
+    prompts = [ImagePrompt(subject_description="a woman of 23", action_details=f"holding card {i}") for i in range(n)]
     return [
         JobSpec(job_id=f"job-{i:03d}", seed=100 + i, config_hash="0" * 16, persona=PERSONA, prompt=prompt)
-        for i in range(n)
+        for i, prompt in enumerate(prompts)
     ]
 
 
 def work(folder: str, url: str, vendor: VendorKind, runner: RunnerKind, n: int, die_at: int | None = None) -> None:
     """Carry out the jobs; with ``die_at`` the process kills itself at that many-th step of new work."""
     output_dir, references_root = Path(folder) / "generated_content", Path(folder) / "references"
-    client = (SynchronousClient if vendor == "synchronous" else JobClient)(url)
+    client = adapter_of(vendor, url)
     retry = RetryPolicy(0)
 
     def announce(event: Event) -> None:
@@ -61,7 +62,7 @@ def work(folder: str, url: str, vendor: VendorKind, runner: RunnerKind, n: int, 
 
     generator = ImageGenerator(
         client=client,
-        model_name="m",
+        model_name=TERMS[vendor].model,
         aspect_ratio="4:5",
         references_root=references_root,
         transport_retry=retry,
@@ -91,18 +92,19 @@ def work(folder: str, url: str, vendor: VendorKind, runner: RunnerKind, n: int, 
             **shared,  # type: ignore[arg-type]
         )
     if die_at is not None:
-        _die_at_step(die_at)
+        _die_at_step(die_at, folder)
     made.run(jobs(n))
 
 
-def _die_at_step(number: int) -> None:
-    """Kill this process, as the system does it, so many files and connections opened and files renamed after its
-    first connection to the vendor: before that it only reads what is done."""
+def _die_at_step(number: int, folder: str) -> None:
+    """Kill this process, as the system does it, so many connections made and files of the workspace opened or renamed
+    after its first connection to the vendor: before that it only reads what is done."""
     steps = -1
 
-    def count(event: str, _arguments: tuple[object, ...]) -> None:
+    def count(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal steps
-        if event == "socket.connect" or (steps >= 0 and event in {"open", "os.rename", "os.truncate"}):
+        of_ours = event in {"open", "os.rename", "os.truncate"} and str(arguments[0]).startswith(folder)
+        if event == "socket.connect" or (steps >= 0 and of_ours):
             steps += 1
             if steps == number:
                 os.kill(os.getpid(), signal.SIGKILL)

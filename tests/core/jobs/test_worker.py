@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from personalab_core.config import PersonaStore, data_path
 from personalab_core.errors import InputError
-from personalab_core.jobs import GenerateAnchorsParams, GenerateImagesParams, Job, JobStore, WorkspaceRef
+from personalab_core.jobs import GenerateAnchorsParams, GenerateImagesParams, JobStore, WorkspaceRef
 from personalab_core.jobs.control import JobControl
 from personalab_core.jobs.worker import run_job
 from personalab_core.observability import GenerationMetricsLogger, Journal
 from personalab_core.schemas import AnchorRecord, AssetOutcome
+from tests.support.job_waits import wait_until
 
 
 def no_process(store: Path, job_id: str, log: Path) -> int:
@@ -142,15 +141,6 @@ def test_the_wish_to_stop_is_asked_for_five_times_a_second_at_most(reference: Wo
     now[0] = 0.2
     assert control.should_stop()
     assert control.should_stop(), "a wish is not taken back"
-
-
-def wait_until(store: JobStore, job_id: str, done: Callable[[Job], bool]) -> Job:
-    """Watch a real process; gives up after two minutes."""
-    deadline = time.monotonic() + 120
-    while not done(job := store.get(job_id)):
-        assert time.monotonic() < deadline, f"{job}\n{store.log_path(job_id).read_text()}"
-        time.sleep(0.05)
-    return job
 
 
 @pytest.mark.slow

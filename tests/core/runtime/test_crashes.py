@@ -15,15 +15,15 @@ from personalab_core.observability import GenerationMetricsLogger, Journal
 from personalab_core.observability.ledger import SUBMISSIONS_FILE, SubmissionLedger
 from personalab_core.orchestration import RegistryWriter
 from personalab_core.schemas import AssetOutcome, SubmissionRecord
-from tests.support.counting_vendor import PRICE_USD, CountingVendor, counting_vendor
-from tests.support.crash_worker import ANNOUNCED, RunnerKind, VendorKind, work
+from tests.support.counting_vendor import TERMS, CountingVendor, VendorKind, counting_vendor
+from tests.support.crash_worker import ANNOUNCED, RunnerKind, work
 from tests.support.fakes import tiny_png
 from tests.support.loop_fakes import PERSONA
 
 N_KILLS_PER_VENDOR = 25
 N_JOBS = 160
 LATEST_STEP = 120
-"""Of the files and connections that new work opens until the kill: about five attempts."""
+"""Of the connections made and files of the workspace opened until the kill: about five attempts."""
 LATEST_S = 0.06
 """After the first new submission."""
 
@@ -78,6 +78,13 @@ def test_killed_at_random_moments_it_loses_nothing_and_pays_nothing_twice(
     check(tmp_path, vendor, vendor_kind)
 
 
+def answered_prices(ledger: SubmissionLedger) -> list[float | None]:
+    """What every submission that is on record as answered has cost, as far as that is known."""
+    records = Journal(ledger.path, SubmissionRecord).read().records
+    answers = {record.submission_id: record.answer for record in records if record.answer is not None}
+    return [answer.cost.amount_usd for answer in answers.values()]
+
+
 def check(folder: Path, vendor: CountingVendor, vendor_kind: VendorKind) -> None:
     output = folder / "generated_content"
     log, registry = GenerationMetricsLogger(output), RegistryWriter(output)
@@ -108,6 +115,11 @@ def check(folder: Path, vendor: CountingVendor, vendor_kind: VendorKind) -> None
     assert failed == {submission.call.asset_id for submission in doubtful}, "only what may have been paid is left"
     # Between "about to be sent" and the operation's id a job-based vendor leaves the same doubt, for much shorter.
     assert len(doubtful) <= (3 * N_KILLS_PER_VENDOR if vendor_kind == "synchronous" else N_KILLS_PER_VENDOR)
-    n_answered = sum(vendor.submitted.values()) - sum(s.call.seed in vendor.submitted for s in doubtful)
-    paid = n_answered * PRICE_USD + len(doubtful) * ledger.budget.unknown_price_counts_as
+    prices = answered_prices(ledger)
+    assert 0 <= sum(vendor.submitted.values()) - len(prices) <= len(doubtful), "what was paid is answered, or in doubt"
+    terms = TERMS[vendor_kind]
+    assert set(prices) <= {terms.price_usd, None}
+    # A picture whose answer was killed between the file and the ledger's line is kept; its price is lost.
+    n_uncertain = len(doubtful) + prices.count(None)
+    paid = (len(prices) - prices.count(None)) * terms.price_usd + n_uncertain * terms.worst_case_usd
     assert ledger.spent().by_persona[PERSONA] == pytest.approx(paid), "what is in doubt counts at the worst case"
