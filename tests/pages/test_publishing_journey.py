@@ -13,6 +13,7 @@ import pytest
 from personalab_core.config import PersonaStore, load_config, write_yaml
 from personalab_core.generation import PlanStore
 from personalab_core.jobs import GenerateAnchorsParams, WorkspaceRef
+from personalab_core.jobs.planned import new_plan
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import generate_anchors
 from personalab_core.publishing import read_mark
@@ -88,3 +89,28 @@ def test_an_idea_becomes_a_marked_file(page: Page, serve: Callable[..., Dashboar
     page.get_by_text("Read the mark of a file").click()
     page.get_by_label("file upload").set_input_files(tmp_path / name)
     page.get_by_text("Marked as AI-generated", exact=True).wait_for(timeout=STEP_MS)
+
+
+CLICK_BOTH = """([first, second, delay]) => {
+  if (!first.isConnected || !second.isConnected) return false
+  first.click()
+  setTimeout(() => second.click(), delay)
+  return true
+}"""
+
+
+def test_a_click_is_not_lost_to_the_next_one(page: Page, serve: Callable[..., DashboardServer], tmp_path: Path) -> None:
+    """The second click reaches the server while the page still answers the first, and cuts that answer short."""
+    root = workspace_with_an_anchor(tmp_path / "work")
+    config = load_config(workspace=root, environ={}, profile="simulated")
+    server = serve(root)
+    approve, other = page.get_by_role("button", name=re.compile("Approve 1.idea")), page.get_by_text("List", exact=True)
+    for delay_ms in (0, 5, 100):
+        new_plan(Studio(config), "mara", n_items=1, start=None, per_week=3)
+        open_settled(page, f"{server.address}/plan?persona=mara")
+        # A page that has just been opened may still exchange its buttons for new ones.
+        while not page.evaluate(CLICK_BOTH, [approve.element_handle(), other.element_handle(), delay_ms]):
+            settle(page)
+        page.get_by_role("button", name=re.compile("Make 1.approved piece")).wait_for(timeout=20_000)
+        (item,) = PlanStore(config.paths.output).load("mara").planned_content
+        assert item.status == "approved"
