@@ -120,10 +120,13 @@ class DriftEffect:
     Attributes:
         identity: Extra slip towards one fixed look-alike, in [0, 1].
         batch: How far the look of the provider's pictures has changed (light, colour, noise), in [0, 1].
+        morph: How far every ordinary slip has turned towards that look-alike, in [0, 1]: pictures stay as
+            similar to the anchor, but all stray the same way.
     """
 
     identity: float = 0.0
     batch: float = 0.0
+    morph: float = 0.0
 
 
 Moment = int | datetime
@@ -142,19 +145,21 @@ class DriftSchedule:
         end: From here on the change is complete; equal to ``start`` for a step.
         amount: Extra slip of identity when complete, in [0, 1].
         batch: Change of the pictures' look when complete, in [0, 1].
+        turn: How far slips have turned towards one look-alike when complete, in [0, 1].
     """
 
     start: Moment = 0
     end: Moment = 0
     amount: float = 0.0
     batch: float = 0.0
+    turn: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.start, datetime) != isinstance(self.end, datetime):
             raise ValueError("expected start and end of one kind, both call numbers or both datetimes")
         if _position(self.end) < _position(self.start):
             raise ValueError(f"expected end not before start, got {self.start} to {self.end}")
-        for name in ("amount", "batch"):
+        for name in ("amount", "batch", "turn"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"expected {name} within [0, 1], got {getattr(self, name)}")
 
@@ -178,6 +183,11 @@ class DriftSchedule:
         """Return a silent model update at ``at``: another look for every picture, a little less identity."""
         return cls(start=at, end=at, amount=amount, batch=batch)
 
+    @classmethod
+    def morph(cls, at: Moment, *, turn: float) -> Self:
+        """Return a persona who becomes somebody else at ``at`` without becoming less similar to the anchor."""
+        return cls(start=at, end=at, turn=turn)
+
     @property
     def by_clock(self) -> bool:
         """Whether the schedule is laid out in time and not in calls."""
@@ -186,7 +196,7 @@ class DriftSchedule:
     def at(self, moment: Moment) -> DriftEffect:
         """Return the effect at a moment of the schedule's own kind."""
         done = self._done(moment)
-        return DriftEffect(identity=self.amount * done, batch=self.batch * done)
+        return DriftEffect(identity=self.amount * done, batch=self.batch * done, morph=self.turn * done)
 
     def _done(self, moment: Moment) -> float:
         """Return the completed fraction in [0, 1]."""

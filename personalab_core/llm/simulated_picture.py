@@ -118,7 +118,8 @@ def _shown(
         return somebody(rng)
     if not person.from_anchor:
         return sibling(person.identity, _seed(rng)), person.style
-    return slipped(person.identity, slip, conditions.effect.identity, rng), person.style
+    effect = conditions.effect
+    return slipped(person.identity, slip, effect.identity, rng, morph=effect.morph), person.style
 
 
 def somebody(rng: np.random.Generator) -> tuple[SimulatedIdentity, Style]:

@@ -57,13 +57,18 @@ def draw_slip(framing: Framing, patch_level: int, rng: np.random.Generator) -> f
     return far if lapses else min(max(ordinary, 0.0), 1.0)
 
 
-def slipped(identity: SimulatedIdentity, slip: float, drift: float, rng: np.random.Generator) -> SimulatedIdentity:
+def slipped(
+    identity: SimulatedIdentity, slip: float, drift: float, rng: np.random.Generator, *, morph: float = 0.0
+) -> SimulatedIdentity:
     """Return who is shown: strayed by ``slip`` in a random direction, then by ``drift`` in the persona's fixed one.
 
-    Drift is the provider's own change: no patch cures it.
+    Drift is the provider's own change: no patch cures it. ``morph`` (0 to 1) turns the random direction towards
+    the fixed one, so that pictures stray as far as before, but all the same way.
     """
-    strayed = towards(identity, _somebody_else(identity, int(rng.integers(1 << 40))), slip)
-    return towards(strayed, _somebody_else(identity, stable_seed("drift", repr(identity.geometry))), drift)
+    lasting = _somebody_else(identity, stable_seed("drift", repr(identity.geometry)))
+    passing = _somebody_else(identity, int(rng.integers(1 << 40)))
+    strayed = towards(identity, towards(passing, lasting, morph), slip)
+    return towards(strayed, lasting, drift)
 
 
 def towards(person: SimulatedIdentity, other: SimulatedIdentity, way: float) -> SimulatedIdentity:

@@ -95,6 +95,12 @@ def test_a_provider_change_alters_look_and_identity() -> None:
     assert 0 < change.at(3).identity < 0.2
 
 
+def test_a_morph_takes_nothing_from_the_likeness() -> None:
+    change = DriftSchedule.morph(3, turn=0.4)
+    assert change.at(2) == DriftEffect()
+    assert change.at(3) == DriftEffect(morph=0.4)
+
+
 @given(at=st.integers(0, 100), start=st.integers(0, 50), length=st.integers(0, 50), amount=st.floats(0, 1))
 def test_drift_never_exceeds_its_amount(at: int, start: int, length: int, amount: float) -> None:
     assert 0 <= DriftSchedule.ramp(start, start + length, amount=amount).at(at).identity <= amount

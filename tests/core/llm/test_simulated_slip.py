@@ -64,6 +64,23 @@ def test_drift_adds_to_a_slip_and_goes_one_way() -> None:
     assert _distance(0.4, drift=0.5) > _distance(0.4)
 
 
+def test_a_morph_leaves_the_distance_and_fixes_the_direction() -> None:
+    person = sample_identity(11)
+
+    def strayed(seed: int, morph: float) -> np.ndarray:
+        shown = slipped(person, 0.6, 0.0, np.random.default_rng(seed), morph=morph)
+        return identity_vector(shown) - identity_vector(person)
+
+    def alike(morph: float) -> float:
+        ways = [strayed(seed, morph) for seed in range(30)]
+        return float(np.linalg.norm(np.mean(ways, axis=0)) / np.mean([np.linalg.norm(way) for way in ways]))
+
+    lengths = [np.mean([np.linalg.norm(strayed(seed, morph)) for seed in range(30)]) for morph in (0.0, 0.5)]
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.1)
+    assert alike(0.0) < alike(0.3) < alike(0.6)
+    assert alike(1.0) == pytest.approx(1.0)
+
+
 def test_gender_is_never_part_of_a_slip() -> None:
     person = sample_identity(11)
     shown = slipped(person, 1.0, 0.0, np.random.default_rng(1))
