@@ -44,13 +44,12 @@ def drift(
 
     config = chosen(context).load()
     require_persona(config, persona)
-    watch = drift_watch(config)
     if accept is not None and hold is not None:
         raise InputError("Choose one of --accept and --hold.")
-    if accept is not None:
-        watch.accept(persona, reason=accept)
-    elif hold is not None:
-        watch.hold(persona, reason=hold)
+    watch = drift_watch(config)
+    reason = hold if accept is None else accept
+    if reason is not None:
+        _answer(config, watch, persona, reason, accept=accept is not None)
     found = watch.look(persona)
     canaries = canary_watch(config).look(persona)
     summary = DriftTracker(config.evaluation.drift.log_dir).summary(persona)
@@ -77,6 +76,16 @@ def canary_watch(config: Config) -> DriftWatch:
 
     folder = config.evaluation.drift.log_dir / CANARY_FOLDER
     return DriftWatch(folder, config.paths.output, clock=lambda: datetime.now(UTC))
+
+
+def _answer(config: Config, watch: DriftWatch, persona: str, reason: str, *, accept: bool) -> None:
+    """Record a person's answer and give the webhook a few seconds to take it; what is left goes with the next look."""
+    from personalab_core.jobs.alerts import sentinel_of
+
+    sentinel = sentinel_of(config, clock=lambda: datetime.now(UTC))
+    (watch.accept if accept else watch.hold)(persona, reason=reason)
+    sentinel.notice(persona)
+    sentinel.close()
 
 
 def _say_found(persona: str, found: Drift, canaries: Drift | None) -> None:

@@ -38,6 +38,7 @@ TIMEOUT_S = 10.0
 TRIES = 5
 OLDEST = timedelta(days=7)
 """Events found later than this are history: switching alerts on does not send the past."""
+THREAD = "drift-sentinel"
 LEAVING_S = 5.0
 """How long the end of the process waits for what is being sent."""
 
@@ -192,7 +193,7 @@ class DriftSentinel:
         """Ask for a look at a persona's timelines; returns at once."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="drift-sentinel", daemon=True)
+                self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
                 self._thread.start()
                 atexit.register(self.close)
         self._queue.put(persona)
@@ -205,6 +206,11 @@ class DriftSentinel:
             self._queue.put(None)
             thread.join(timeout_s)
             atexit.unregister(self.close)
+
+    def notice_once(self, persona: str) -> None:
+        """Ask for a single look at a persona's timelines; returns at once, and the thread ends after it."""
+        self.notice(persona)
+        self.close(timeout_s=0)
 
     def look(self, persona: str) -> int:
         """Judge what is new of a persona and send what was found; return how many events were sent."""

@@ -15,6 +15,8 @@ from personalab_core.generation import PlanStore, structure_prompt, structure_vi
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
+from personalab_core.jobs.alerts import sentinel_of
+from personalab_core.orchestration.workbench import utc_now
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios, subject_description
 from personalab_core.schemas import (
     AnchorRecord,
@@ -187,7 +189,7 @@ class Workspace:
         return select_anchor(persona, references, evaluator=evaluator, chosen=references / candidate).record
 
     def answer_change(self, persona: str, *, accept: bool, reason: str) -> DriftEventRecord:
-        """Record a person's answer to what the drift monitor found.
+        """Record a person's answer to what the drift monitor found, and send it to the webhook, if there is one.
 
         Args:
             persona: Id of the persona.
@@ -196,10 +198,14 @@ class Workspace:
 
         Raises:
             InputError: Nothing waits for an answer, or no reason is given.
+            ConfigError: The webhook's address is none; nothing was recorded.
         """
         self.must_edit()
+        sentinel = sentinel_of(self.config, clock=utc_now)
         watch = self.records.watch
-        return (watch.accept if accept else watch.hold)(persona, reason=reason)
+        answer = (watch.accept if accept else watch.hold)(persona, reason=reason)
+        sentinel.notice_once(persona)
+        return answer
 
     def bring_anchor(self, persona: str, data: bytes, *, name: str) -> OwnAnchor:
         """Check a picture that a person brought and put it among the candidates; return what was found.

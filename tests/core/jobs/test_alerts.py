@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,9 @@ from personalab_core.config import load_config
 from personalab_core.errors import ConfigError
 from personalab_core.identity.drift import DriftTracker
 from personalab_core.identity.drift.watch import DriftWatch
-from personalab_core.jobs.alerts import OLDEST, TRIES, DriftSentinel, Outbox, Webhook, sign
+from personalab_core.jobs import WorkspaceRef
+from personalab_core.jobs.alerts import OLDEST, THREAD, TRIES, DriftSentinel, Outbox, Webhook, sign
+from personalab_core.views.workspace import Workspace
 from tests.support.drift_timelines import write_timeline
 from tests.support.loopback import LoopbackServer, Reply, loopback_server
 
@@ -106,6 +109,32 @@ def test_a_record_is_judged_beside_the_loop(changed: Path, server: LoopbackServe
     outbox = Outbox(changed / "drift", "mara")
     events = DriftWatch(changed / "drift", changed, clock=lambda: NOW).events("mara").read().records
     assert outbox.waiting(events, now=NOW) == []
+
+
+def test_an_answer_given_on_the_page_is_sent_at_once(
+    tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page goes on at once; the alarm and the answer to it are sent, signed, by a thread that ends."""
+    space = Workspace.open(WorkspaceRef(folder=str(tmp_path), profile="simulated"))
+    write_timeline(space.config.paths.output, Case("step", "step", 0.10), seed=3, length=230, faces=False)
+    monkeypatch.setenv("PERSONALAB_WEBHOOK_URL", f"{server.url}/hook")
+    monkeypatch.setenv("PERSONALAB_WEBHOOK_SECRET", SECRET)
+    space.answer_change("mara", accept=True, reason="new hair")
+    for thread in threading.enumerate():
+        if thread.name == THREAD:
+            thread.join(60)
+    assert [call.body["event"]["event"] for call in server.calls] == ["alarm", "accepted"]
+    assert server.calls[1].body["text"].endswith("Reason: new hair")
+    assert all("x-personalab-signature" in call.headers for call in server.calls)
+
+
+def test_a_wrong_address_is_said_before_the_answer_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = Workspace.open(WorkspaceRef(folder=str(tmp_path), profile="simulated"))
+    write_timeline(space.config.paths.output, Case("step", "step", 0.10), seed=3, length=230, faces=False)
+    monkeypatch.setenv("PERSONALAB_WEBHOOK_URL", "example.org")
+    with pytest.raises(ConfigError):
+        space.answer_change("mara", accept=False, reason="new hair")
+    assert [e.event for e in space.records.watch.events("mara").read().records] == []
 
 
 def test_an_unreadable_timeline_does_not_end_the_thread(tmp_path: Path, server: LoopbackServer) -> None:
