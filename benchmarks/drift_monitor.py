@@ -23,10 +23,10 @@ import numpy as np
 from benchmarks.drift_process import Assumptions, Case, embeddings, simulate, usual_of_process
 from benchmarks.drift_report import Row, Table, criteria, write_tables
 from benchmarks.drift_traces import WITHOUT_LIMITS, Traces, first_alarms, run, run_length
-from personalab_core.identity.drift.changes import level_change, origin, split_mix
-from personalab_core.identity.drift.monitor import BASELINE, CHARTS, DriftMonitor
+from personalab_core.identity.drift.changes import level_change, level_origin, split_mix
+from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor
 from personalab_core.identity.drift.parameters import DriftParameters, Limits, shipped_parameters
-from personalab_core.identity.drift.residuals import fit_baseline
+from personalab_core.identity.drift.residuals import BASELINE, fit_baseline
 
 SEEDS = (20261, 20262, 20263)
 N_STABLE, N_CHANGED = 300, 120
@@ -114,7 +114,7 @@ def judge(traces: Traces, limits: Limits) -> Found:
             if found is not None:
                 errors.append(found.number - change)
                 covered.append(found.earliest <= change <= found.latest)
-                origins.append(origin(later, found.number).place)
+                origins.append(level_origin(later, found.number).place)
     return Found(tuple(delays), tuple(charts), tuple(errors), tuple(origins), tuple(splits), tuple(covered))
 
 

@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from personalab_core.identity.drift.monitor import BASELINE
 from personalab_core.identity.drift.parameters import Offset, Usual
-from personalab_core.identity.drift.residuals import Observation
+from personalab_core.identity.drift.residuals import BASELINE, Observation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MEASURED = ("<!-- measured: begin -->", "<!-- measured: end -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,11 @@ def criteria(rows: Sequence[Row], seeds: Sequence[int]) -> Table:
     return Table("Targets", columns, body)
 
 
-def write_tables(path: Path, tables: Sequence[Table], *, how: str) -> None:
+def write_tables(path: Path, tables: Sequence[Table], *, how: str, marks: tuple[str, str] = MEASURED) -> None:
     """Put the tables between the marks of a document; everything else stays as it is."""
     text = path.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+    begin, end = marks
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
     body = "\n\n".join([how, *(table.markdown() for table in tables)])
-    path.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{begin}\n\n{body}\n\n{end}{after}", encoding="utf-8")

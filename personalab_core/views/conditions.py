@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.residuals import BASELINE
 from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline, since
 from personalab_core.schemas import AssetOutcome, DriftState
 from personalab_core.views import numbers

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from personalab_core.identity.drift import summarise
-from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.residuals import BASELINE
 from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline
 from personalab_core.identity.drift.trace import DECISIONS, FRAMINGS
 from personalab_core.identity.drift.tracker import TREND_WINDOW

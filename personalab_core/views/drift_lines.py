@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.residuals import BASELINE
 from personalab_core.identity.drift.status import DriftStatus
 from personalab_core.identity.drift.trace import Trace
 from personalab_core.identity.drift.watch import Drift

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from personalab_core.errors import InputError
-from personalab_core.identity.drift.monitor import BASELINE
+from personalab_core.identity.drift.residuals import BASELINE
 from personalab_core.identity.drift.trace import Trace
 from personalab_core.schemas import Reason
 from personalab_core.views import numbers, words

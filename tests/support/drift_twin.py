@@ -172,22 +172,33 @@ def _direction(
     one_hot = (framing[:, None] == np.array(["head", "half", "full"])[None]).astype(float)
     base = (t < N0) & (z > -3.5)
     used = after & (z > -3.5)
-    mean, _ = _centroids(one_hot * base[:, None], faces)
-    r = (faces - one_hot @ mean)[base]
-    counts = one_hot[base].sum(axis=0)
-    power = (r**2).sum() / (len(r) - (counts / (counts + 8)).sum())
-    total = sum(((r[k:] * r[:-k]).sum() / (len(r) * power) + 1 / len(r)) * 0.95**k for k in range(1, 13))
-    factor = np.sqrt(1 + 2 * max(0.0, (len(r) * total + 6.0) / (len(r) + 40)))
     average, weights = _ewma(faces[used], 0.05), _ewma(one_hot[used], 0.05)
     n_used = np.cumsum(used)
-    fits = {n: _centroids(one_hot[:n] * (base | used)[:n, None], faces[:n]) for n in np.unique(n_fit)}
+    fits = {n: _fitted_faces(one_hot[:n][(base | used)[:n]], faces[:n][(base | used)[:n]]) for n in np.unique(n_fit)}
     out = np.zeros(len(seen))
     for i in t[(t >= N0) & (n_used >= 20)]:
-        k, (c, cov) = n_used[i], fits[n_fit[i]]
+        k, (c, cov, power, varies) = n_used[i], fits[n_fit[i]]
         w = weights[k - 1]
         variance = 0.05 / 1.95 * (1 - 0.95 ** (2 * k)) + w @ cov @ w
-        out[i] = np.linalg.norm(average[k - 1] - w @ c) / np.sqrt(power * variance) / factor
+        shift = average[k - 1] - w @ c
+        out[i] = np.sqrt(max(0.0, 1 + (shift @ shift / (power * variance) - 1) / varies))
     return out
+
+
+def _fitted_faces(one_hot: Floats, faces: Floats) -> tuple[Floats, Floats, float, float]:
+    """Centroids, their covariance, the mean square of a residual, widened, and how much that varies in averages."""
+    mean, covariance = _centroids(one_hot, faces)
+    r, n, counts = faces - one_hot @ mean, len(faces), one_hot.sum(axis=0)
+    power = (r**2).sum() / (n - (counts / (counts + 8)).sum())
+    lags = min(12, n // 4)
+    rho = [(r[k:] * r[:-k]).sum() / (n - k) / power for k in range(1, lags + 1)]
+    whole = max(0.0, (sum(rho) + lags / n) / (1 - 2 * lags / n))
+    total = sum((rho[k - 1] + (1 + 2 * whole) / n) * 0.95**k for k in range(1, lags + 1))
+    m = np.stack([block.mean(axis=0) for block in np.split(r[: n // 10 * 10], n // 10)])
+    pairs = np.array([m[i] @ m[j] for i in range(len(m)) for j in range(i)])
+    own = pairs.var(ddof=1) / ((m**2).sum() / (len(m) - 1)) ** 2
+    varies = np.sqrt((n * own + 1.0) / (n + 60) * 60)
+    return mean, covariance, power * (1 + 2 * max(0.0, (n * total + 2.4) / (n + 8))), varies
 
 
 def _centroids(one_hot: Floats, faces: Floats) -> tuple[Floats, Floats]:

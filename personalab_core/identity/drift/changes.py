@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from personalab_core.identity.drift.charts import clipped
 from personalab_core.identity.drift.monitor import Past
-from personalab_core.identity.drift.residuals import CLIP
+from personalab_core.identity.drift.residuals import CLIP, MAD_OF_NORMAL, Observation
 
 WINDOW = 150
 """Newest records among which a change is looked for."""
@@ -31,6 +31,9 @@ MIN_PER_PLACE, SETTLED_AFTER, PLACE_ERRORS = 4, 30, 2.0
 """Records of each provider or framing, and in all, before a place is named; and its distance in standard errors."""
 _Z_SD = 1.15
 """Standard deviation of the mean of residuals times sqrt(n), with the autocorrelation usual among personas."""
+
+_APART = 10
+"""Records of one batch are alike by themselves."""
 
 Place = Literal["everywhere", "framing", "source", "unclear"]
 
@@ -184,32 +187,68 @@ def _share_and_level(records: Sequence[Past], framing: str) -> tuple[float, floa
     return len(own) / len(records), median(own) if len(own) >= MIN_CELL else None
 
 
-def origin(past: Sequence[Past], change: int) -> Origin:
+def level_origin(past: Sequence[Past], change: int) -> Origin:
     """Return where a change of level comes from, once it can be told.
+
+    Args:
+        past: Oldest first.
+        change: Number of the first changed record.
+    """
+    return _origin([(p.seen, clipped(p.z)) for p in past if p.judged and p.number >= change])
+
+
+def direction_origin(
+    past: Sequence[Past], numbers: Sequence[int], residuals: NDArray[np.float64], change: int
+) -> Origin:
+    """Return where a change of direction comes from, once it can be told.
+
+    Args:
+        past: Oldest first.
+        numbers: Record numbers of the embeddings.
+        residuals: (n, dim) of them.
+        change: Number of the first changed record.
+    """
+    seen = {p.number: p.seen for p in past}
+    since = [i for i, number in enumerate(numbers) if number >= change and number in seen]
+    if len(since) < SETTLED_AFTER:
+        return Origin("unclear")
+    own = [seen[numbers[i]] for i in since]
+    return _origin(list(zip(own, _along_the_others(residuals[since]), strict=True)))
+
+
+def _along_the_others(residuals: NDArray[np.float64]) -> list[float]:
+    """Return how far each residual goes the way the others go, those of its own batch left out, in its own spread."""
+    at = np.arange(len(residuals))
+    apart = np.abs(at[:, None] - at) >= _APART
+    along = ((residuals @ residuals.T) * apart).sum(axis=1) / apart.sum(axis=1)
+    centred = along - np.median(along)
+    return [float(value) for value in along / max(float(np.median(np.abs(centred))) / MAD_OF_NORMAL, 1e-12)]
+
+
+def _origin(since: Sequence[tuple[Observation, float]]) -> Origin:
+    """Return where deviations come from, each with what it is of.
 
     A place is named when it differs from the rest, and is itself off, by :data:`PLACE_ERRORS` standard errors;
     "everywhere" when every source and framing with enough records is off the same way.
     """
-    since = [p for p in past if p.judged and p.number >= change]
     if len(since) < SETTLED_AFTER:
         return Origin("unclear")
-    by_source = _groups((p.seen.source, p) for p in since)
-    by_framing = _groups((p.seen.framing, p) for p in since)
-    for place, groups in (("source", by_source), ("framing", by_framing)):
-        alone = _alone(groups)
-        if alone is not None:
-            return Origin("source" if place == "source" else "framing", alone)
+    by_source = _groups((seen.source, off) for seen, off in since)
+    by_framing = _groups((seen.framing, off) for seen, off in since)
+    source, framing = _alone(by_source), _alone(by_framing)
+    if source is not None:
+        return Origin("source", source)
+    if framing is not None:
+        return Origin("framing", framing)
     several = [groups for groups in (by_source, by_framing) if len(groups) > 1]
-    if several and all(_all_off(groups) for groups in several):
-        return Origin("everywhere")
-    return Origin("unclear")
+    return Origin("everywhere" if several and all(_all_off(groups) for groups in several) else "unclear")
 
 
-def _groups(rows: Iterable[tuple[str, Past]]) -> dict[str, list[float]]:
+def _groups(rows: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
-    for name, p in rows:
-        found.setdefault(name, []).append(clipped(p.z))
-    return {name: z for name, z in found.items() if len(z) >= MIN_PER_PLACE}
+    for name, off in rows:
+        found.setdefault(name, []).append(off)
+    return {name: offs for name, offs in found.items() if len(offs) >= MIN_PER_PLACE}
 
 
 def _alone(groups: dict[str, list[float]]) -> str | None:

@@ -47,9 +47,16 @@ def autocorrelation_factor(z: Sequence[float]) -> float:
     return widening(n, total)
 
 
-def widening(n: int, correlation: float) -> float:
-    """Return the factor on a standard deviation for a weighted sum of ``n`` records' autocorrelations."""
-    shrunk = max(0.0, (n * correlation + ACF_WEIGHT * ACF_PRIOR) / (n + ACF_WEIGHT))
+def widening(n: int, correlation: float, *, prior: float = ACF_PRIOR, weight: int = ACF_WEIGHT) -> float:
+    """Return the factor on a standard deviation for a weighted sum of ``n`` records' autocorrelations.
+
+    Args:
+        n: Records that the sum comes from.
+        correlation: The sum.
+        prior: What it is shrunk to.
+        weight: How many records that is worth.
+    """
+    shrunk = max(0.0, (n * correlation + weight * prior) / (n + weight))
     return math.sqrt(1 + 2 * shrunk)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -17,12 +18,20 @@ from numpy.typing import NDArray
 from pydantic import PlainSerializer, PlainValidator
 
 from personalab_core.identity.drift.charts import ACF_LAGS, ewma_variance, widening
+from personalab_core.identity.drift.residuals import BASELINE_TOP
 from personalab_core.schemas import FrameSize
 
 DIRECTION_LAMBDA = 0.05
 """Weight of the newest embedding in the averaged shift."""
 FRAMING_WEIGHT = 8
 """Records' worth of trust in the common centroid against that of one framing."""
+BATCH_PRIOR, BATCH_WEIGHT = 0.3, 8
+"""Likeness of the embeddings of one batch: sum of autocorrelations usual among personas, and how many records that is
+worth. Every one of the many dimensions tells of it, so that 40 records tell more than the prior (own simulation)."""
+BLOCK = 10
+"""Embeddings averaged to see in how many directions averages scatter."""
+USUAL_CONCENTRATION, CONCENTRATION_WEIGHT = 1 / 60, 60
+"""One over that number of directions as it is usual, and how many records that is worth (own simulation)."""
 MIN_UPDATES = 20
 """Before this many embeddings after the baseline the length of their mean is mostly chance."""
 KEPT = 150
@@ -57,28 +66,33 @@ SmallRows = Annotated[NDArray[Any], PlainValidator(_unpacked_small), PlainSerial
 """Numbers written in half precision, for what is only looked at and not reckoned on."""
 
 
+StoredRows = Annotated[NDArray[Any], PlainValidator(_unpacked), PlainSerializer(_packed_small)]
+"""Numbers that are in half precision already, as the store of embeddings keeps them."""
+
+
 @dataclass(slots=True)
 class Faces:
-    """Sum and number of the embeddings of a baseline, by framing: rows head, half, full."""
+    """Number of a baseline's embeddings by framing (head, half, full), and (3, dim) their centroids."""
 
-    sums: Rows
     counts: list[int]
+    centroids: Rows
 
-    def add(self, embedding: Rows, framing: int) -> None:
-        """Take in one more."""
-        self.sums[framing] += embedding
-        self.counts[framing] += 1
+    @classmethod
+    def of(cls, rows: Rows, places: Sequence[int]) -> Faces:
+        """Return the centroid of each framing, shrunk to that of all.
 
-    def copy(self) -> Faces:
-        """Return the same, to stay as it is."""
-        return Faces(self.sums.copy(), list(self.counts))
+        Args:
+            rows: (n, dim) embeddings.
+            places: Framing of each.
+        """
+        one_hot = np.eye(3)[list(places)]
+        counts, common = one_hot.sum(axis=0)[:, None], rows.mean(axis=0)
+        centroids = common + (one_hot.T @ rows - counts * common) / (counts + FRAMING_WEIGHT)
+        return cls([int(count) for count in counts[:, 0]], centroids)
 
-    def centroids(self) -> Rows:
-        """Return (3, dim): the mean of each framing, shrunk to that of all."""
-        counts = np.array(self.counts, dtype=np.float64)[:, None]
-        common = self.sums.sum(axis=0) / counts.sum()
-        centroids: Rows = common + (self.sums - counts * common) / (counts + FRAMING_WEIGHT)
-        return centroids
+    def fitted(self) -> float:
+        """Return how many embeddings' worth of scatter the centroids have taken away."""
+        return sum(count / (count + FRAMING_WEIGHT) for count in self.counts)
 
     def uncertainty(self, weights: Sequence[float]) -> float:
         """Return the variance of a weighted mean of the centroids, in units of one embedding's.
@@ -96,62 +110,79 @@ class Faces:
 
 
 @dataclass(slots=True)
-class DirectionChart:
-    """Exponentially weighted mean of the embeddings against the baseline's centroids, in units of chance.
+class Scatter:
+    """How far a baseline's embeddings lie from their centroids.
 
     Attributes:
-        power: Mean squared length of a baseline residual.
-        factor: Widening for embeddings of one batch being alike.
-        faces: The baseline in force.
-        centroids: (3, dim) of it.
-        mean: (dim,) weighted mean of the embeddings since the first baseline.
-        weights: Of the framings in that mean.
-        growing: The baseline to come.
-        recent: (:data:`KEPT`, dim) the newest residuals, in a ring.
-        recent_at: Their record numbers, in the same ring.
-        k: Embeddings since the first baseline.
-        snapshots: ``growing`` after every tenth record, for the baseline that follows behind.
+        power: Mean squared length of a residual.
+        factor: How much further a mean of them strays because those of one batch are alike.
+        concentration: One over the number of directions in which means scatter. The fewer there are, the more
+            their length varies by chance.
     """
 
     power: float
     factor: float
-    faces: Faces
-    centroids: Rows
-    mean: Rows
-    weights: list[float]
-    growing: Faces
-    recent: SmallRows
-    recent_at: list[int] = field(default_factory=list)
-    k: int = 0
-    snapshots: dict[int, Faces] = field(default_factory=dict)
+    concentration: float
 
     @classmethod
-    def of(cls, embeddings: Rows, framings: Sequence[FrameSize]) -> DirectionChart:
+    def of(cls, rows: Rows, places: Sequence[int], faces: Faces) -> Scatter:
+        """Return the scatter of (n, dim) embeddings in order; ``places`` are their framings."""
+        residuals = rows - faces.centroids[list(places)]
+        power = max(float((residuals**2).sum() / (len(rows) - faces.fitted())), 1e-12)
+        return cls(power, _batch_factor(residuals, power), _concentration(residuals))
+
+
+@dataclass(slots=True)
+class DirectionChart:
+    """Exponentially weighted mean of the embeddings against the baseline's centroids, in units of chance.
+
+    Attributes:
+        faces: The baseline in force.
+        scatter: Of it.
+        mean: (dim,) weighted mean of the embeddings since the first baseline.
+        weights: Of the framings in that mean.
+        rows: (200, dim) room for the embeddings that are baseline or may become it; gone once that is frozen.
+        places: Framings of those there are.
+        numbers: Their record numbers.
+        recent: (:data:`KEPT`, dim) the newest residuals, in a ring.
+        recent_at: Their record numbers, in the same ring.
+        k: Embeddings since the first baseline.
+    """
+
+    faces: Faces
+    scatter: Scatter
+    mean: Rows
+    weights: list[float]
+    rows: StoredRows
+    places: list[int]
+    numbers: list[int]
+    recent: SmallRows
+    recent_at: list[int] = field(default_factory=lambda: [-1] * KEPT)
+    k: int = 0
+
+    @classmethod
+    def of(cls, embeddings: Rows, framings: Sequence[FrameSize], numbers: Sequence[int]) -> DirectionChart:
         """Return the chart of a baseline.
 
         Args:
             embeddings: (n, dim) of the baseline records that did not fail, in order.
             framings: Of the same records.
+            numbers: Of the same records.
         """
-        rows, dim = np.asarray(embeddings, dtype=np.float64), embeddings.shape[1]
-        faces = Faces(np.zeros((3, dim)), [0, 0, 0])
-        for row, framing in zip(rows, framings, strict=True):
-            faces.add(row, _PLACES[framing])
-        centroids = faces.centroids()
-        residuals = rows - centroids[[_PLACES[framing] for framing in framings]]
-        # Each framing's own mean has taken away a part of what the residuals scatter.
-        fitted = sum(count / (count + FRAMING_WEIGHT) for count in faces.counts)
-        power = max(float((residuals**2).sum() / (len(rows) - fitted)), 1e-12)
+        n, dim = embeddings.shape
+        stored = np.zeros((BASELINE_TOP, dim), dtype=np.float16)
+        stored[:n] = embeddings
+        rows, places = stored[:n].astype(np.float64), [_PLACES[framing] for framing in framings]
+        faces = Faces.of(rows, places)
         return cls(
-            power=power,
-            factor=_batch_factor(residuals, power),
             faces=faces,
-            centroids=centroids,
+            scatter=Scatter.of(rows, places, faces),
             mean=np.zeros(dim),
             weights=[0.0, 0.0, 0.0],
-            growing=faces.copy(),
+            rows=stored,
+            places=places,
+            numbers=list(numbers),
             recent=np.zeros((KEPT, dim), dtype=np.float32),
-            recent_at=[-1] * KEPT,
         )
 
     def update(self, embedding: Rows, framing: FrameSize, at: int, *, growing: bool) -> None:
@@ -161,39 +192,46 @@ class DirectionChart:
         self.mean += DIRECTION_LAMBDA * embedding
         self.weights = [w * (1 - DIRECTION_LAMBDA) for w in self.weights]
         self.weights[place] += DIRECTION_LAMBDA
-        self.recent[self.k % KEPT] = embedding - self.centroids[place]
+        self.recent[self.k % KEPT] = embedding - self.faces.centroids[place]
         self.recent_at[self.k % KEPT] = at
         self.k += 1
         if growing:
-            self.growing.add(embedding, place)
-
-    def remember(self, n_records: int) -> None:
-        """Note the baseline to come after so many records."""
-        self.snapshots[n_records] = self.growing.copy()
+            self.rows[len(self.places)] = embedding
+            self.places.append(place)
+            self.numbers.append(at)
 
     def grow(self, n_baseline: int) -> None:
-        """Let the first ``n_baseline`` records, which were remembered, be the baseline."""
-        self.faces = self.snapshots[n_baseline]
-        self.centroids = self.faces.centroids()
-        self.snapshots = {at: noted for at, noted in self.snapshots.items() if at > n_baseline}
+        """Let the first ``n_baseline`` records be the baseline."""
+        n = bisect_left(self.numbers, n_baseline)
+        rows, places = self.rows[:n].astype(np.float64), self.places[:n]
+        self.faces = Faces.of(rows, places)
+        self.scatter = Scatter.of(rows, places, self.faces)
+
+    def freeze(self) -> None:
+        """Forget what was kept to grow: the baseline stays."""
+        self.rows, self.places, self.numbers = self.rows[:0], [], []
 
     def statistic(self) -> float:
-        """Return the length of the averaged shift, in units of what chance gives; 0 while it is too early."""
+        """Return the length of the averaged shift, in units of what chance gives; 0 while it is too early.
+
+        Its square is 1 by chance. What goes beyond counts the less, the more that square varies by chance.
+        """
         if self.k < MIN_UPDATES:
             return 0.0
-        return math.sqrt(self._squared_shift() / self._squared_chance())
+        excess = self._squared_shift() / self._squared_chance() - 1
+        return math.sqrt(max(0.0, 1 + excess * math.sqrt(USUAL_CONCENTRATION / self.scatter.concentration)))
 
     def moved(self) -> float:
         """Return how far the averaged face has moved, chance taken off; embeddings have length 1."""
         return math.sqrt(max(0.0, self._squared_shift() - self._squared_chance()))
 
     def _squared_shift(self) -> float:
-        off = self.mean - np.dot(self.weights, self.centroids)
+        off = self.mean - np.dot(self.weights, self.faces.centroids)
         return float(off @ off)
 
     def _squared_chance(self) -> float:
         variance = ewma_variance(DIRECTION_LAMBDA, self.k) + self.faces.uncertainty(self.weights)
-        return self.power * variance * self.factor**2
+        return self.scatter.power * variance * self.scatter.factor**2
 
     def history(self) -> tuple[list[int], Rows]:
         """Return record numbers and (n, dim) residuals of the newest embeddings, oldest first."""
@@ -203,10 +241,31 @@ class DirectionChart:
 
 
 def _batch_factor(residuals: NDArray[np.float64], power: float) -> float:
-    """Return the widening: mean products of residuals some records apart, over the mean square."""
+    """Return the widening of an averaged embedding: sqrt(1 + 2 sum rho_k (1 - lambda)^k), slightly shrunk.
+
+    ``rho_k`` are mean products of residuals ``k`` records apart, over their mean square. Taking the centroids
+    away makes each too small by (1 + 2 sum rho_k) / n.
+    """
     n = len(residuals)
-    total = 0.0
-    for k in range(1, min(ACF_LAGS, n - 1) + 1):
-        products = float((residuals[k:] * residuals[:-k]).sum()) / (n * power)
-        total += (products + 1 / n) * (1 - DIRECTION_LAMBDA) ** k
-    return widening(n, total)
+    lags = np.arange(1, min(ACF_LAGS, n // 4) + 1)
+    rho = np.array([float((residuals[k:] * residuals[:-k]).sum()) / ((n - k) * power) for k in lags])
+    decay = (1 - DIRECTION_LAMBDA) ** lags
+    whole = (rho.sum() + len(lags) / n) / (1 - 2 * len(lags) / n)
+    total = float(rho @ decay + decay.sum() * (1 + 2 * max(0.0, whole)) / n)
+    return widening(n, total, prior=BATCH_PRIOR, weight=BATCH_WEIGHT)
+
+
+def _concentration(residuals: NDArray[np.float64]) -> float:
+    """Return tr(C^2) / tr(C)^2 of the covariance C of averages of :data:`BLOCK` residuals, shrunk to what is usual.
+
+    tr(C) is their mean square, tr(C^2) the variance of the products of different ones.
+    """
+    n = len(residuals) // BLOCK
+    if n < 3:
+        return USUAL_CONCENTRATION
+    averages = residuals[: n * BLOCK].reshape(n, BLOCK, -1).mean(axis=1)
+    products = averages @ averages.T
+    power = float(np.trace(products)) / (n - 1)
+    own = float(np.var(products[np.triu_indices(n, 1)], ddof=1)) / power**2
+    weight = CONCENTRATION_WEIGHT
+    return (len(residuals) * own + weight * USUAL_CONCENTRATION) / (len(residuals) + weight)

@@ -27,12 +27,16 @@ from personalab_core.identity.drift.charts import (
 )
 from personalab_core.identity.drift.direction import DirectionChart, Rows
 from personalab_core.identity.drift.parameters import ChartName, DriftParameters
-from personalab_core.identity.drift.residuals import Fit, Observation, fit_baseline
+from personalab_core.identity.drift.residuals import (
+    BASELINE,
+    BASELINE_LAG,
+    BASELINE_STEP,
+    BASELINE_TOP,
+    Fit,
+    Observation,
+    fit_baseline,
+)
 
-BASELINE = 40
-"""Records that say what is normal before anything is judged. 20 and 80 find changes as quickly (own simulation)."""
-BASELINE_TOP, BASELINE_LAG, BASELINE_STEP = 200, 50, 10
-"""The baseline grows to 200 records, follows 50 records behind, and is fitted anew every 10."""
 LEVEL_RECORDS = 10
 """A framing or source with fewer records in the fit is not judged: its own offset is not known yet."""
 DIRECTION_CUT = -3.5
@@ -103,7 +107,7 @@ class MonitorState:
     """Everything a monitor knows; as JSON, it goes on exactly where it stopped."""
 
     parameters: DriftParameters
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     n: int = 0
     frozen: bool = False
     baseline: list[Observation] = field(default_factory=list)
@@ -211,10 +215,13 @@ class DriftMonitor:
 
     def _direction(self, z: list[float]) -> DirectionChart | None:
         rows = zip(self.state.embeddings, self.state.baseline, z, strict=True)
-        usable = [(e, seen.framing) for e, seen, value in rows if e is not None and value > DIRECTION_CUT]
+        usable = [
+            (i, e, seen.framing) for i, (e, seen, value) in enumerate(rows) if e is not None and value > DIRECTION_CUT
+        ]
         if len(usable) < MIN_EMBEDDINGS:
             return None
-        return DirectionChart.of(np.stack([e for e, _ in usable]), [framing for _, framing in usable])
+        numbers, embeddings, framings = zip(*usable, strict=True)
+        return DirectionChart.of(np.stack(embeddings), framings, numbers)
 
     def _fit(self, n: int) -> Fit:
         """Return the fit of the first ``n`` records and of those from which a framing or source is learned."""
@@ -232,7 +239,13 @@ class DriftMonitor:
         charts.level.factor = autocorrelation_factor(self.state.residuals[:n])
         if charts.direction is not None:
             charts.direction.grow(n)
-        self.state.frozen = n == BASELINE_TOP
+        if n == BASELINE_TOP:
+            self._freeze()
+
+    def _freeze(self) -> None:
+        self.state.frozen = True
+        if self.state.charts is not None and self.state.charts.direction is not None:
+            self.state.charts.direction.freeze()
 
     def _judge(self, number: int, seen: Observation, embedding: Rows | None, charts: Charts) -> Reading:
         state = self.state
@@ -245,9 +258,9 @@ class DriftMonitor:
         if judged:
             self._update_charts(number, z, charts)
             if charts.direction is not None and embedding is not None and z > DIRECTION_CUT:
-                charts.direction.update(embedding, seen.framing, number, growing=not state.frozen)
-        if charts.direction is not None and state.n % BASELINE_STEP == 0 and state.n <= BASELINE_TOP:
-            charts.direction.remember(state.n)
+                charts.direction.update(
+                    embedding, seen.framing, number, growing=number < BASELINE_TOP and not state.frozen
+                )
         return self._read(number, z, charts, judged=judged)
 
     def _is_known(self, number: int, seen: Observation, charts: Charts) -> bool:
@@ -288,7 +301,7 @@ class DriftMonitor:
         raised = tuple(chart for chart in beyond if chart not in there)
         kept = [alarm for alarm in alarms if alarm.chart in beyond or not alarm.held]
         self.state.alarms = [*kept, *(Alarm(chart, number, up=beyond[chart]) for chart in raised)]
-        self.state.frozen = True
+        self._freeze()
         return raised
 
 

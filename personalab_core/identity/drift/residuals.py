@@ -16,13 +16,19 @@ from numpy.typing import NDArray
 from personalab_core.identity.drift.parameters import Offset, Usual
 from personalab_core.schemas import FrameSize
 
+BASELINE = 40
+"""Records that say what is normal before anything is judged. 20 and 80 find changes as quickly (own simulation)."""
+BASELINE_TOP, BASELINE_LAG, BASELINE_STEP = 200, 50, 10
+"""The baseline grows to 200 records, follows 50 records behind, and is fitted anew every 10."""
+
 CLIP = 2.0
 """Residuals count for at most this many standard deviations. Worth a factor of two in delay (own simulation)."""
 SCALE_WEIGHT = 20
 """Records' worth of trust in the usual spread against a persona's own."""
 ITERATIONS = 5
 """Of the reweighting; the weights are settled after about three."""
-_MAD_OF_NORMAL = 0.6745
+MAD_OF_NORMAL = 0.6745
+"""Median absolute deviation of a standard normal variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ def fit_baseline(records: Sequence[Observation], sources: Sequence[str], usual: 
         weighted = rows * (weights / spread**2)[:, None]
         beta = np.linalg.solve(weighted.T @ rows + precision, weighted.T @ scores + precision @ mean)
         z = (scores - rows @ beta) / spread
-        deviation = float(np.median(np.abs(z))) / _MAD_OF_NORMAL
+        deviation = float(np.median(np.abs(z))) / MAD_OF_NORMAL
         scale = float(np.sqrt((len(z) * deviation**2 + SCALE_WEIGHT) / (len(z) + SCALE_WEIGHT)))
         weights = np.minimum(1.0, CLIP / np.maximum(np.abs(z / scale), 1e-9))
     level, half, full, face_size, patch, *own = beta.tolist()

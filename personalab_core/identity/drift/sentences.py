@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from personalab_core.identity.drift.monitor import BASELINE
-from personalab_core.identity.drift.status import DriftStatus
+from personalab_core.identity.drift.residuals import BASELINE
+from personalab_core.identity.drift.status import DriftStatus, SourceOffset
 from personalab_core.schemas.drift import DriftState
 
 STATE_WORDS = {
@@ -60,7 +60,7 @@ def explanation(status: DriftStatus) -> str:
         verb = "fell" if status.size < 0 else "rose"
         parts.append(f"The adjusted level {verb} by {abs(status.size):.3f}, {_where(status)}")
     if status.state is DriftState.DIRECTION and status.size:
-        parts.append(f"Its embedding moved by {status.size:.2f} of its length away from its own baseline")
+        parts.append(f"Its embedding moved by {status.size:.2f} of its length from its own baseline, {_where(status)}")
     if status.split is not None and status.state.alarming:
         parts.append(
             f"Raw scores: {_signed(status.split.mix)} through the mix of framings, "
@@ -75,7 +75,13 @@ def explanation(status: DriftStatus) -> str:
     if status.unknown and status.state is not DriftState.CALIBRATING:
         names = ", ".join(_FRAMING.get(name.split(" ", 1)[1], name.split(" ", 1)[1]) for name in status.unknown)
         parts.append(f"Not yet calibrated, so not judged: {names}")
+    parts += [_offset(offset) for offset in status.offsets if abs(offset.size) >= _NOTICEABLE]
     return ". ".join(parts) + "." if parts else ""
+
+
+def _offset(offset: SourceOffset) -> str:
+    than = f"{'lower' if offset.size < 0 else 'higher'} than those of {offset.usual}"
+    return f"Pictures of {offset.name} score {abs(offset.size):.3f} {than}, which is allowed for"
 
 
 def _scores_stay(status: DriftStatus) -> bool:

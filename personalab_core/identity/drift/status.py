@@ -11,14 +11,25 @@ from personalab_core.identity.drift.changes import (
     MixSplit,
     Origin,
     direction_change,
+    direction_origin,
     level_change,
     level_means,
-    origin,
+    level_origin,
     split_mix,
 )
 from personalab_core.identity.drift.charts import FAILURE_CUT
+from personalab_core.identity.drift.direction import DirectionChart
 from personalab_core.identity.drift.monitor import CHARTS, LEVEL_RECORDS, Alarm, Charts, DriftMonitor, Past
 from personalab_core.schemas import DriftState, FrameSize
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOffset:
+    """By how much pictures of one source score higher than those of the ``usual`` one; the level is adjusted for it."""
+
+    name: str
+    usual: str
+    size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class DriftStatus:
         within: The chart is back within its limit.
         also: Other charts beyond their limit.
         unknown: Framings and sources with too few records to be judged.
+        offsets: Of the sources that are known.
     """
 
     state: DriftState
@@ -62,6 +74,7 @@ class DriftStatus:
     within: bool = False
     also: tuple[DriftState, ...] = ()
     unknown: tuple[str, ...] = ()
+    offsets: tuple[SourceOffset, ...] = ()
 
 
 def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
@@ -76,7 +89,8 @@ def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
     if charts is None:
         return DriftStatus(DriftState.CALIBRATING, n, state.n)
     level = centre(monitor, charts) + charts.level.mean * unit(monitor, charts)
-    common = DriftStatus(DriftState.IN_CONTROL, n, state.n, level=level, unknown=_unknown(state.known, state.past))
+    unknown, offsets = _unknown(state.known, state.past), _offsets(monitor, charts)
+    common = DriftStatus(DriftState.IN_CONTROL, n, state.n, level=level, unknown=unknown, offsets=offsets)
     # A fallen level says more than the moved face that it usually comes with; else the first one counts.
     alarms = sorted(state.alarms, key=lambda a: (a.chart != "level", a.number, CHARTS.index(a.chart)))
     if not alarms:
@@ -86,9 +100,23 @@ def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
 
 def centre(monitor: DriftMonitor, charts: Charts) -> float:
     """Return the score the baseline expects of a half-body picture from the source it knows best."""
-    sources = Counter(seen.source for seen in monitor.state.baseline)
-    best = sources.most_common(1)[0][0]
-    return charts.fit.level + charts.fit.half + charts.fit.sources.get(best, 0.0)
+    return charts.fit.level + charts.fit.half + charts.fit.sources.get(_usual_source(monitor), 0.0)
+
+
+def _usual_source(monitor: DriftMonitor) -> str:
+    """Return the source of most baseline records."""
+    return Counter(seen.source for seen in monitor.state.baseline).most_common(1)[0][0]
+
+
+def _offsets(monitor: DriftMonitor, charts: Charts) -> tuple[SourceOffset, ...]:
+    state, usual = monitor.state, _usual_source(monitor)
+    own = charts.fit.sources.get(usual, 0.0)
+    levels = [(state.reference or usual, 0.0), *charts.fit.sources.items()]
+    return tuple(
+        SourceOffset(name, usual, level - own)
+        for name, level in levels
+        if name != usual and state.known.get(f"source {name}", 0) >= LEVEL_RECORDS
+    )
 
 
 def unit(monitor: DriftMonitor, charts: Charts, framing: FrameSize = "half") -> float:
@@ -132,7 +160,7 @@ def _change(charts: Charts, alarm: Alarm, past: list[Past]) -> ChangePoint | Non
     if alarm.chart == "direction" and charts.direction is not None:
         numbers, residuals = charts.direction.history()
         n = sum(number <= alarm.number + 20 for number in numbers)
-        return direction_change(numbers[:n], residuals[:n], power=charts.direction.power)
+        return direction_change(numbers[:n], residuals[:n], power=charts.direction.scatter.power)
     began = charts.failures.began if alarm.chart == "failures" else charts.spread.began
     return ChangePoint(min(began, alarm.number), min(began, alarm.number), alarm.number)
 
@@ -140,14 +168,18 @@ def _change(charts: Charts, alarm: Alarm, past: list[Past]) -> ChangePoint | Non
 def _measured(monitor: DriftMonitor, charts: Charts, alarm: Alarm, change: ChangePoint) -> dict[str, object]:
     past = monitor.state.past
     if alarm.chart == "direction":
-        return {"size": charts.direction.moved() if charts.direction else None}
+        return _moved(charts.direction, past, change) if charts.direction else {}
     if alarm.chart == "failures":
         return {"rate": (_failed(past, change.number, since=True), _failed(past, change.number, since=False))}
     if alarm.chart == "spread":
         return {"size": _scatter(past, change.number)}
     before, since = level_means(past, change.number, lambda p: unit(monitor, charts, p.seen.framing))
     middle = centre(monitor, charts)
-    return {"before": middle + before, "size": since - before, "origin": origin(past, change.number)}
+    return {"before": middle + before, "size": since - before, "origin": level_origin(past, change.number)}
+
+
+def _moved(chart: DirectionChart, past: list[Past], change: ChangePoint) -> dict[str, object]:
+    return {"size": chart.moved(), "origin": direction_origin(past, *chart.history(), change.number)}
 
 
 def _failed(past: list[Past], change: int, *, since: bool) -> float:
