@@ -18,7 +18,8 @@ from personalab_core.generation.ticket import LedgerTicket
 from personalab_core.identity import IdentityEvaluator, IdentityPolicy
 from personalab_core.identity.anchors import ANCHORS_LOG, CANDIDATES_FOLDER, anchor_path
 from personalab_core.observability import Journal
-from personalab_core.observability.ledger import Call, SubmissionLedger
+from personalab_core.observability.ledger import SubmissionLedger
+from personalab_core.observability.submission import Call
 from personalab_core.prompts import AnchorTemplate, PromptBuilder, describe_person, prompt_hash
 from personalab_core.schemas import (
     AnchorRecord,

@@ -11,7 +11,8 @@ from personalab_core.errors import PersonalabError
 from personalab_core.generation.requests import GenerationResponse, Standing
 from personalab_core.llm.prices import worst_case_price
 from personalab_core.observability.budget import Budget
-from personalab_core.observability.ledger import SUBMISSIONS_FILE, Call, Submission, SubmissionLedger
+from personalab_core.observability.ledger import SUBMISSIONS_FILE, SubmissionLedger
+from personalab_core.observability.submission import Call, Submission
 from personalab_core.schemas import SubmissionAnswer, SubmissionEvent
 
 FindFile = Callable[[str], Path | None]

@@ -10,85 +10,27 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from personalab_core.errors import WorkspaceError
 from personalab_core.observability.budget import Budget, Spent
 from personalab_core.observability.journal import Journal
 from personalab_core.observability.line_reader import LineReader
+from personalab_core.observability.submission import Call, Submission
 from personalab_core.schemas import SubmissionAnswer, SubmissionEvent, SubmissionRecord
-from personalab_core.schemas.records import AssetType
 
 SUBMISSIONS_FILE = "submissions.jsonl"
 
+MIN_FREE_BYTES = 32 * 2**20
+"""Room that the disk must have for what a call brings: a picture or a short video of many megabytes, several at a
+time; not calibrated. What is paid and cannot be stored would be lost."""
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What is asked of a provider for one attempt; equal calls differ in ``attempt_id`` only."""
-
-    persona: str
-    asset_id: str
-    attempt_id: str
-    provider: str
-    model: str
-    simulated: bool
-    seed: int | None
-    prompt_hash: str
-    anchor_sha256: str | None
-    asset_type: AssetType = "image"
-    run_id: str | None = None
-
-    def asks_the_same(self, other: Call) -> bool:
-        """Return whether both ask the same of the same provider for the same asset."""
-        return self._essence() == other._essence()
-
-    def _essence(self) -> tuple[object, ...]:
-        asset = (self.persona, self.asset_id, self.asset_type)
-        return (*asset, self.provider, self.model, self.seed, self.prompt_hash, self.anchor_sha256)
-
-
-@dataclass(slots=True)
-class Submission:
-    """One call and what became of it.
-
-    Attributes:
-        id: Of this submission.
-        call: What was asked for.
-        event: The last that is known.
-        day: What day's budget pays (UTC).
-        worst_case_usd: What it counts as until its price is known.
-        operation_id: The provider's id of the long operation, once there is one.
-        answer: What came, if it is answered.
-        error: Why nothing came, if it is known.
-    """
-
-    id: str
-    call: Call
-    event: SubmissionEvent
-    day: date
-    worst_case_usd: float
-    operation_id: str | None = None
-    answer: SubmissionAnswer | None = None
-    error: str | None = None
-
-    @property
-    def counts_usd(self) -> float:
-        """What it counts as in a budget now."""
-        if self.event == "refused" or self.call.simulated:
-            return 0.0
-        known = self.answer.cost.amount_usd if self.answer else None
-        return self.worst_case_usd if known is None else known
-
-    @property
-    def possibly_paid(self) -> bool:
-        """Whether nobody knows if it was carried out, and nobody can be asked."""
-        return self.event == "unanswered" or (self.event == "submitted" and self.operation_id is None)
 
 
 class SubmissionLedger:
@@ -134,8 +76,9 @@ class SubmissionLedger:
 
         Raises:
             BudgetReachedError: More than is left; nothing was written.
-            WorkspaceError: It cannot be written: do not send the call.
+            WorkspaceError: It cannot be written, or the disk has no room for what will come: do not send the call.
         """
+        self._require_room()
         unknown = self.budget.unknown_price_counts_as
         worst_case_usd = 0.0 if call.simulated else unknown if bound_usd is None else bound_usd
         run_id = call.run_id or self.run_id
@@ -235,6 +178,15 @@ class SubmissionLedger:
         with self._lock:
             self._catch_up()
             return Spent(self._spent.by_run.copy(), self._spent.by_persona.copy(), self._spent.by_day.copy())
+
+    def _require_room(self) -> None:
+        folder = next(folder for folder in self.path.parents if folder.is_dir())
+        free = shutil.disk_usage(folder).free
+        if free < MIN_FREE_BYTES:
+            raise WorkspaceError(
+                f"The disk is full: {free / 2**20:.1f} MiB are free at {folder}, and a call is sent only while there "
+                f"are {MIN_FREE_BYTES // 2**20} MiB for what it brings. Nothing was sent. Free some space, then resume."
+            )
 
     def _of(self, persona: str, asset_id: str) -> list[Submission]:
         return self._by_asset.get((persona, asset_id), [])

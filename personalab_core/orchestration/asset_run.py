@@ -16,7 +16,8 @@ from personalab_core.generation import GenerationRequest, GenerationResponse, Tr
 from personalab_core.generation.ticket import LedgerTicket
 from personalab_core.generation.transport import RetryNotice
 from personalab_core.observability import StoredPicture
-from personalab_core.observability.ledger import Call, SubmissionLedger
+from personalab_core.observability.ledger import SubmissionLedger
+from personalab_core.observability.submission import Call
 from personalab_core.orchestration.attempt_record import Asset, AttemptFacts, build_record
 from personalab_core.orchestration.events import (
     AssetFinished,

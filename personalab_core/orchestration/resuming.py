@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from personalab_core.observability.ledger import Submission
+from personalab_core.observability.submission import Submission
 from personalab_core.orchestration.asset_run import AssetRun, Surroundings
 from personalab_core.orchestration.attempt_record import Asset
 from personalab_core.orchestration.loop import AttemptLoop, Generate

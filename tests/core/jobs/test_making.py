@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from personalab_core.jobs.plan import batch_of, read_plan
 from personalab_core.jobs.resuming import outcomes_of, resume_job
 from personalab_core.jobs.studio import Studio
 from personalab_core.jobs.work import generate_images, run_batch
+from personalab_core.observability.ledger import MIN_FREE_BYTES
 from personalab_core.prompts import load_asset_scenarios
 from personalab_core.schemas import AssetOutcome, VideoPrompt
-from tests.support.disks import nearly_full_disk
+from tests.support.disks import nearly_full_disk, read_only, small_disk
 from tests.support.fakes import FakeLLMClient, tiny_png
 from tests.support.loop_fakes import FakeEvaluator
 
@@ -109,19 +111,39 @@ def test_a_full_disk_pauses_and_nothing_is_paid_twice(reference: WorkspaceRef) -
     assert made.metrics_logger.journal(PERSONA).verify().ok
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="folder permissions are of POSIX systems")
-def test_a_folder_that_cannot_be_written_pauses(reference: WorkspaceRef) -> None:
-    """A file stands where a folder must be: root may write anywhere, but not into a file."""
-    client = FakeLLMClient(provider="openai")
-    blocked = Path(reference.load().paths.output) / PERSONA
-    blocked.parent.mkdir(parents=True, exist_ok=True)
-    blocked.write_text("in the way")
-    with pytest.raises(JobPausedError, match="WorkspaceError"):
-        generate_images(studio(config_of(reference), client), images(reference, 2), Reports())
-    blocked.unlink()
-    results = generate_images(studio(config_of(reference), client), images(reference, 2), Reports())
-    assert not any(result.error for result in results)
-    assert len(client.requests) <= 4
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="mounts and modes are of POSIX systems")
+def test_a_read_only_workspace_pauses_before_anything_is_sent(reference: WorkspaceRef) -> None:
+    client, made = FakeLLMClient(provider="openai"), studio(config_of(reference), FakeLLMClient(provider="openai"))
+    generate_images(made, images(reference, 1), Reports())
+    with (
+        read_only(Path(reference.load().paths.output)),
+        pytest.raises(JobPausedError, match=r"WorkspaceError: Cannot write .*submissions\.jsonl.*read-only"),
+    ):
+        generate_images(studio(config_of(reference), client), images(reference, 3), Reports())
+    assert client.requests == []
+    results = generate_images(studio(config_of(reference), client), images(reference, 3), Reports())
+    assert [result.accepted for result in results] == [True] * 3
+    assert len(client.requests) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="mounts are of POSIX systems")
+def test_a_disk_that_fills_up_pauses_and_loses_nothing(reference: WorkspaceRef) -> None:
+    """A real file system: what can no longer be stored for certain is not asked for, so nothing paid is lost."""
+    client, config = FakeLLMClient(provider="openai"), reference.load({"evaluation.drift.enabled": False})
+    output = Path(config.paths.output)
+    output.mkdir(parents=True, exist_ok=True)
+    with small_disk(output, size_kib=MIN_FREE_BYTES // 1024 + 400):
+        made = studio(config, client)
+        with pytest.raises(JobPausedError, match=r"The disk is full: 3\d\.\d MiB are free .* Nothing was sent\."):
+            generate_images(made, images(reference, 60), Reports())
+        n_sent = len(client.requests)
+        assert 1 <= n_sent < 60
+        assert made.metrics_logger.journal(PERSONA).verify().ok
+        assert len(made.metrics_logger.read_log(PERSONA)) == n_sent, "everything that was sent is on record"
+        subprocess.run(["mount", "-o", "remount,size=64m", str(output)], check=True)
+        results = generate_images(studio(config, client), images(reference, 60), Reports())
+    assert [result.accepted for result in results] == [True] * 60
+    assert len(client.requests) == 60, "what was answered before the disk was full is not asked for again"
 
 
 def test_an_evaluator_that_breaks_on_one_picture_leaves_the_others_alone(reference: WorkspaceRef) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from personalab_core.errors import BudgetReachedError, WorkspaceError
 from personalab_core.observability.budget import Budget
-from personalab_core.observability.ledger import Call, SubmissionLedger
+from personalab_core.observability.ledger import SubmissionLedger
+from personalab_core.observability.submission import Call
 from personalab_core.schemas import Cost, SubmissionAnswer
 from tests.support.disks import nearly_full_disk
 
