@@ -9,10 +9,12 @@ worthless (``benchmarks/face_runtime.py`` measures all of it).
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import os
 import shutil
 import tempfile
+import threading
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -70,6 +72,8 @@ class FaceRuntime:
         self._detector = analysis.models["detection"]
         self._landmarks = analysis.models.get("landmark_2d_106")
         self._recogniser = analysis.models["recognition"]
+        self._alone: Any = None
+        self._lock = threading.Lock()
         self._detector_sizes = tuple(sorted(detector_sizes))
         self.pack = pack
         self.pack_hash = pack.hash()
@@ -129,7 +133,10 @@ class FaceRuntime:
             InputError: The array is of another shape or type.
         """
         faces, crops = self.sight(image_bgr, *self.find(image_bgr))
-        known = [face if crop is None else self.recognise(face, crop) for face, crop in zip(faces, crops, strict=True)]
+        known = [
+            face if crop is None else _recognised(face, crop, self._recogniser)
+            for face, crop in zip(faces, crops, strict=True)
+        ]
         return FaceFacts.of_faces(known, width_px=image_bgr.shape[1], height_px=image_bgr.shape[0])
 
     def find(self, image_bgr: npt.NDArray[np.uint8]) -> tuple[Array, Array]:
@@ -172,12 +179,14 @@ class FaceRuntime:
         )
 
     def recognise(self, face: Face, aligned: npt.NDArray[np.uint8]) -> Face:
-        """Return the face with its embedding; the costly step, which several threads can do at once."""
-        embedding = normalised(self._recogniser.get_feat(aligned))
-        if embedding is None:
-            reason = "the recogniser finds nothing face-like in the box"
-            return replace(face, status=MeasurementStatus.NO_FACE, reason=reason)
-        return replace(face, embedding=embedding, fine_detail=fine_detail(aligned))
+        """Return the face with its embedding; the costly step, which several threads can do at once.
+
+        Each works on one core then: callers who share the threads of one model wait for each other (a sixth more
+        work on two cores). The first call opens the recogniser once more for it.
+        """
+        with self._lock:
+            self._alone = self._alone or _on_one_thread(self._recogniser)
+        return _recognised(face, aligned, self._alone)
 
     def _detect(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return (N, 5) boxes with confidence and (N, 5, 2) points, from the smallest detector size that will do."""
@@ -286,7 +295,6 @@ def _open_sessions(pack: ModelPack, n_threads: int, providers: Sequence[str]) ->
 def _insightface(n_threads: int) -> tuple[Any, Any, tuple[type[Exception], ...]]:
     """Return InsightFace's ``FaceAnalysis``, session options, and what its loading raises on a bad pack."""
     try:
-        import onnxruntime
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
         from insightface.app.face_analysis import FaceAnalysis
         from onnxruntime.capi import onnxruntime_pybind11_state as ort
@@ -297,10 +305,6 @@ def _insightface(n_threads: int) -> tuple[Any, Any, tuple[type[Exception], ...]]
         ) from error
     # One per face and process otherwise; scikit-image is held below the version that drops the function.
     warnings.filterwarnings("ignore", message="`estimate` is deprecated", category=FutureWarning)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     bad_pack = (ort.Fail, ort.InvalidProtobuf, ort.InvalidGraph, ort.InvalidArgument, ort.NoModel, ort.NotImplemented)
     python_side = (
         DecodeError,
@@ -312,7 +316,7 @@ def _insightface(n_threads: int) -> tuple[Any, Any, tuple[type[Exception], ...]]
         AttributeError,
         OSError,
     )
-    return FaceAnalysis, options, (*bad_pack, *python_side)
+    return FaceAnalysis, _session_options(n_threads), (*bad_pack, *python_side)
 
 
 def _link_files(pack: ModelPack, folder: Path) -> None:
@@ -362,6 +366,36 @@ def _check_image(image: npt.NDArray[Any]) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(f"A picture must be a uint8 array of shape (H, W, 3) in BGR order, got {got}.")
+
+
+def _recognised(face: Face, aligned: npt.NDArray[np.uint8], recogniser: Any) -> Face:
+    embedding = normalised(recogniser.get_feat(aligned))
+    if embedding is None:
+        reason = "the recogniser finds nothing face-like in the box"
+        return replace(face, status=MeasurementStatus.NO_FACE, reason=reason)
+    return replace(face, embedding=embedding, fine_detail=fine_detail(aligned))
+
+
+def _on_one_thread(recogniser: Any) -> Any:
+    """Return a recogniser of the same weights whose every call works on one thread."""
+    import onnxruntime
+
+    session, on_cpu = recogniser.session, ["CPUExecutionProvider"]
+    if session.get_session_options().intra_op_num_threads == 1 or session.get_providers() != on_cpu:
+        return recogniser
+    alone = copy.copy(recogniser)
+    alone.session = onnxruntime.InferenceSession(recogniser.model_file, _session_options(1), providers=on_cpu)
+    return alone
+
+
+def _session_options(n_threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def _library_versions() -> str:

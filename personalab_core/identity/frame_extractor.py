@@ -284,7 +284,8 @@ class _Pass:
         plane = frame.planes[0]
         grey = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : frame.width]
         full_range = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
-        return self._upright(frame, grey if full_range else np.asarray(cv2.LUT(grey, _TO_FULL_RANGE), np.uint8))
+        # Copied: the plane belongs to the decoder.
+        return self._upright(frame, grey.copy() if full_range else np.asarray(cv2.LUT(grey, _TO_FULL_RANGE), np.uint8))
 
     def _upright(self, frame: VideoFrame, image: Picture) -> Picture:
         import cv2
@@ -293,7 +294,7 @@ class _Pass:
             wide = (max(1, round(image.shape[1] * self._pixel_aspect)), image.shape[0])
             image = np.asarray(cv2.resize(image, wide, interpolation=cv2.INTER_AREA), np.uint8)
         quarter_turns = round((frame.rotation or 0) / 90) % 4
-        return np.array(np.rot90(image, quarter_turns), np.uint8, order="C")
+        return np.ascontiguousarray(np.rot90(image, quarter_turns))
 
     def facts(self, *, ended: bool) -> VideoFacts:
         """Return what was found so far."""

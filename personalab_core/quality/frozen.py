@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from personalab_core.quality.sharpness import Picture, halved
 
 MAX_THUMB_WIDTH_PX = 128

@@ -15,8 +15,8 @@ DEFAULT_MAX_HISTOGRAM_DISTANCE = 0.35
 """From the specification, for Bhattacharyya. Not calibrated for the other two distances."""
 N_BINS = 64
 SAMPLED_SIDE_PX = 360
-"""Smaller side from which every fourth (ninth, ...) row alone is counted: of 720p a quarter of the pixels, which moves a
-distance by less than .005."""
+"""Smaller side from which every fourth (ninth, ...) row alone is counted: of 720p a quarter of the pixels, which moves
+a distance by less than .005."""
 _METHODS: tuple[HistogramMethod, ...] = ("bhattacharyya", "chi_squared", "correlation")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from personalab_core.quality.schemas import Degradation, PostProcessingAdvice, VideoQualityResult
+from personalab_core.quality.sharpness import DEFAULT_MIN_SHARPNESS_RATIO
+from personalab_core.schemas.evaluation import CandidateResult
 from personalab_core.schemas.video import VideoIdentityResult
 
 DEFAULT_ACCEPT_THRESHOLD = 0.55
@@ -17,6 +19,8 @@ _SENTENCES: dict[Degradation, str] = {
     "both": "Same person, but soft and the light jumps. Look at it.",
 }
 _UNSTABLE = "Identity is not stable; repairing pixels would hide that. Generate again."
+_SHARP_PICTURE = "Same person, and sharp. Nothing to repair."
+_UNSURE_PICTURE = "Not surely the same person; repairing pixels would hide that. Generate again."
 
 
 class PostProcessingGate:
@@ -49,13 +53,39 @@ class PostProcessingGate:
     def advise(self, identity: VideoIdentityResult, quality: VideoQualityResult) -> PostProcessingAdvice:
         """Return the row of the specification's truth table that applies."""
         stable, lost = self.identity_stable(identity), quality.degradation
-        textural = stable and lost == "textural"
-        return PostProcessingAdvice(
-            identity_stable=stable,
-            quality_degraded=lost != "none",
-            degradation=lost,
-            recommend_sharpening=textural,
-            recommend_super_resolution=textural,
-            manual_review=stable and lost in ("illumination", "both"),
-            sentence=_SENTENCES[lost] if stable else _UNSTABLE,
-        )
+        return _advice(lost, stable=stable, sentence=_SENTENCES[lost] if stable else _UNSTABLE)
+
+    def advise_picture(
+        self, measured: CandidateResult, *, min_sharpness_ratio: float = DEFAULT_MIN_SHARPNESS_RATIO
+    ) -> PostProcessingAdvice | None:
+        """Return the same for one picture, by its face alone; ``None`` where its sharpness is not known.
+
+        Identity is stable if the composite score passes; light has nothing to be compared with. The limit of the
+        sharpness is that of frames; for the fine detail of aligned faces it is not calibrated (rendered sharp faces
+        have .53 and more, see ``identity.policy.BLURRED_BELOW``).
+
+        Args:
+            measured: The picture against its anchor.
+            min_sharpness_ratio: Share of the anchor's fine detail from which a face counts as sharp.
+        """
+        ratio = measured.face.sharpness_ratio if measured.face else None
+        if measured.composite_score is None or ratio is None:
+            return None
+        stable = measured.composite_score >= self.identity_accept_threshold
+        lost: Degradation = "none" if ratio >= min_sharpness_ratio else "textural"
+        sentence = _SENTENCES[lost] if lost != "none" else _SHARP_PICTURE
+        return _advice(lost, stable=stable, sentence=sentence if stable else _UNSURE_PICTURE)
+
+
+def _advice(lost: Degradation, *, stable: bool, sentence: str) -> PostProcessingAdvice:
+    """Return a row of the truth table: only lost texture of a sure identity may be repaired."""
+    textural = stable and lost == "textural"
+    return PostProcessingAdvice(
+        identity_stable=stable,
+        quality_degraded=lost != "none",
+        degradation=lost,
+        recommend_sharpening=textural,
+        recommend_super_resolution=textural,
+        manual_review=stable and lost in ("illumination", "both"),
+        sentence=sentence,
+    )

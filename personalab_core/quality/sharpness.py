@@ -57,7 +57,7 @@ class SharpnessEvaluator:
 
     Both are compared at one height, because the variance depends on the scale: at most half of the smaller one's,
     because a picture that is hardly reduced is softened by it, and one that is not reduced is not. Equally sharp
-    pictures of whatever sizes then differ by a ratio of 1.0 to 1.35 (compared at the smaller one's own height: .4
+    pictures of whatever sizes then differ by a ratio of 1.0 to 1.45 (compared at the smaller one's own height: .4
     to 2.3; own measurement on a 1/f scene).
     """
 

@@ -115,11 +115,10 @@ def test_searching_again_finds_who_stands_elsewhere_and_keeps_what_is_known() ->
     assert follower.search(seen[0]).facts is seen[0].facts
 
 
-def test_a_face_that_has_not_moved_is_not_recognised_again_but_a_swapped_one_is() -> None:
-    """Brightness 60 turns into 61 (still) and then into 200 (somebody else), and back."""
+def test_a_face_that_has_not_moved_is_not_looked_at_again_but_a_swapped_one_is() -> None:
+    """Brightness 60 turns into 61 (noise) and then into 200 (somebody else), and back."""
     finder = SquareFinder()
-    people = (60, 61, 60, 200, 60)
-    seen = looks(finder, [picture((LEFT, who)) for who in people], still=StillFaces(max_change=5))
+    seen = looks(finder, [picture((LEFT, who)) for who in (60, 61, 60, 200, 60)], still=StillFaces())
     assert finder.recognised == [60, 200, 60]
     assert [bool(look.carried) for look in seen] == [False, True, True, False, False]
     embeddings = [look.facts.faces[0].embedding for look in seen]
@@ -128,9 +127,41 @@ def test_a_face_that_has_not_moved_is_not_recognised_again_but_a_swapped_one_is(
     assert seen[1].is_carried(seen[1].facts.faces[0])
 
 
-def test_an_embedding_is_not_carried_longer_than_a_second() -> None:
+def test_a_slow_slide_adds_up_and_is_seen() -> None:
+    """One level a frame is noise between neighbours, but is compared with what was recognised last."""
     finder = SquareFinder()
-    looks(finder, [picture((LEFT, 60))] * 12, still=StillFaces())
+    looks(finder, [picture((LEFT, 60 + i)) for i in range(9)], still=StillFaces(mean_change=3, peak_change=3))
+    assert finder.recognised == [60, 64, 68]
+
+
+def test_one_cell_that_changes_much_is_movement() -> None:
+    """A blink changes little on average."""
+    finder = SquareFinder()
+    blink = picture((LEFT, 60))
+    blink[140:147, 60:67] = 0
+    looks(finder, [picture((LEFT, 60)), blink], still=StillFaces())
+    assert len(finder.recognised) == 2
+
+
+def test_of_two_faces_only_the_one_that_moves_is_looked_at_again() -> None:
+    finder = SquareFinder()
+    pictures = [picture((LEFT, 60), (RIGHT, 130 + 20 * i)) for i in range(4)]
+    seen = looks(finder, pictures, still=StillFaces())
+    assert sorted(finder.recognised) == [60, 130, 150, 170, 190]
+    assert [len(look.facts.faces) for look in seen] == [2, 2, 2, 2]
+    assert [len(look.carried) for look in seen] == [0, 1, 1, 1]
+
+
+def test_while_nothing_moves_anywhere_the_frame_is_not_searched_again() -> None:
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60))] * 12, still=StillFaces())
+    assert finder.searched == [0]
+    assert all(look.whole for look in seen)
+
+
+def test_a_look_is_not_carried_longer_than_two_seconds() -> None:
+    finder = SquareFinder()
+    looks(finder, [picture((LEFT, 60))] * 22, still=StillFaces())
     assert len(finder.recognised) == 3
 
 
