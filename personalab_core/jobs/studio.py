@@ -25,7 +25,7 @@ from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.orchestration import GenerationOrchestrator, OnEvent, RegistryWriter
 from personalab_core.orchestration.workbench import utc_now
 from personalab_core.prompts import AssetScenarios, load_asset_scenarios, load_patch_catalogue, load_system_prompts
-from personalab_core.publishing import Exporter, marking_for
+from personalab_core.publishing import Exporter, adviser_of, marking_for
 from personalab_core.runtime import AsyncRunner, EvaluationPool, InProcessPool, ProviderSemaphore, RateLimiter
 from personalab_core.runtime.measuring import MeasuringPool
 from personalab_core.schemas import Character, GenerationContext
@@ -181,6 +181,7 @@ class Studio:
             persona=persona,
             system_prompts=load_system_prompts(self.config),
             transport_retry=self.transport_retry,
+            ledger=self.ledger,
         )
 
     def runner(self, pool: MeasuringPool) -> AsyncRunner:
@@ -241,6 +242,7 @@ class Studio:
             marker=marking.marker,
             marker_note=marking.note,
             evaluator=self.evaluator,
+            adviser=adviser_of(self.config),
             disclosure_text=self.config.publishing.disclosure,
             clock=self.clock,
         )

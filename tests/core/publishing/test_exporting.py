@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ import pytest
 from personalab_core.errors import InputError
 from personalab_core.identity.images import content_hash
 from personalab_core.observability import GenerationMetricsLogger, Journal
-from personalab_core.publishing import Channel, Export, Exporter, ExportOrder, Finish, Marker, read_mark
-from personalab_core.schemas import AnchorRecord, AttemptRecord, FaceSummary, RegistryRecord
+from personalab_core.publishing import Adviser, Channel, Export, Exporter, ExportOrder, Finish, Marker, read_mark
+from personalab_core.schemas import AnchorRecord, AttemptRecord, EvaluationResult, FaceSummary, RegistryRecord
 from personalab_core.schemas.publishing import DigitalSource
-from personalab_core.schemas.video import VideoAttempt
+from personalab_core.schemas.video import VideoAdvice, VideoAttempt
 from personalab_core.tools import RealismFilter, RealismPreset
 from tests.support.clips import clip, level_frame
 from tests.support.loop_fakes import FAKE_INFO, FakeEvaluator, candidate
@@ -49,7 +50,7 @@ class Workspace:
         pixels = np.full((160, 320, 3), 90, np.uint8)
         pixels[40:100, 20:80] = 200
         path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
-        face = FaceSummary(box=(20, 40, 80, 100), size_fraction=0.2, frame_size="half")
+        face = FaceSummary(box=(20, 40, 80, 100), size_fraction=0.2, frame_size="half", sharpness_ratio=0.2)
         return self._accept(
             name,
             image_path=path.relative_to(self.output).as_posix(),
@@ -57,7 +58,7 @@ class Workspace:
             measurement=candidate(0.8).model_copy(update={"face": face}),
         )
 
-    def add_video(self, name: str) -> AttemptRecord:
+    def add_video(self, name: str, *, advice: VideoAdvice | None = None) -> AttemptRecord:
         path = self.output / "mara" / "videos" / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(clip([level_frame(90)] * 4))
@@ -66,6 +67,7 @@ class Workspace:
             video_sha256=content_hash(path.read_bytes()),
             width_px=160,
             height_px=200,
+            advice=advice,
         )
         return self._accept(name, asset_type="video", video=video)
 
@@ -96,14 +98,17 @@ class Workspace:
         )
         return record
 
-    def exporter(self, *, marker: Marker | None = XMP_ONLY, scores: Sequence[float] = (0.75,)) -> Exporter:
+    def exporter(
+        self, *, marker: Marker | None = XMP_ONLY, evaluator: FakeEvaluator | None = None, sharp_from: float = 0.4
+    ) -> Exporter:
         return Exporter(
             output_dir=self.output,
             references_root=self.references,
             accepted=lambda _persona: self.registered,
             marker=marker,
             marker_note="as the test says",
-            evaluator=FakeEvaluator(scores),
+            evaluator=evaluator or FakeEvaluator((0.75,)),
+            adviser=Adviser(sharp_from),
             disclosure_text="Made with AI.",
             clock=lambda: NOW,
         )
@@ -189,11 +194,103 @@ def test_a_changed_picture_stays_and_the_others_leave(workspace: Workspace) -> N
     assert not (exported.folder / "one.jpg").exists()
 
 
-def test_a_video_leaves_marked_and_untouched(workspace: Workspace) -> None:
-    workspace.add_video("film")
-    [record] = workspace.export(asset_ids=("film",)).records
+def packets(path: Path) -> list[bytes]:
+    with av.open(path) as container:
+        return [bytes(packet) for packet in container.demux(video=0)]
+
+
+def test_a_video_without_a_wanted_size_leaves_marked_and_untouched(workspace: Workspace) -> None:
+    attempt = workspace.add_video("film")
+    exported = workspace.exporter().export(ExportOrder("mara", "original", Channel(), asset_ids=("film",)))
+    [record] = exported.records
     assert (record.file_name, record.marked, record.edits) == ("film.mp4", True, ())
-    assert record.identity is None
+    assert record.identity is None  # the pixels are those that were measured
+    assert attempt.video is not None
+    assert packets(exported.folder / "film.mp4") == packets(workspace.output / attempt.video.video_path)
+
+
+def test_a_video_takes_the_channels_shape_and_is_measured_again(workspace: Workspace) -> None:
+    workspace.add_video("film")
+    exported = workspace.export(asset_ids=("film",), finish=_phone())
+    [record] = exported.records
+    assert (record.width_px, record.height_px) == (128, 128)
+    assert record.edits == ("crop", "resize 128x128")  # a look is for pictures
+    assert record.realism is None
+    assert record.identity is not None
+    assert record.identity.composite_before == 0.62
+    found = read_mark(exported.folder / "film.mp4")
+    assert found.disclosure is not None
+    assert (found.marked, found.disclosure.edits) == (True, record.edits)
+    with zipfile.ZipFile(exported.archive) as packed:
+        assert {Path(name).name for name in packed.namelist()} == {"film.mp4", "manifest.csv"}
+        text = packed.read(f"{exported.export_id}/manifest.csv").decode("utf-8-sig")
+    [row] = csv.DictReader(io.StringIO(text))
+    assert (row["file"], row["sha256"]) == ("film.mp4", content_hash((exported.folder / "film.mp4").read_bytes()))
+    assert (row["width_px"], row["edits"]) == ("128", "crop; resize 128x128")
+
+
+def test_an_unmarked_video_leaves_as_the_configuration_says(workspace: Workspace) -> None:
+    workspace.add_video("film")
+    exported = workspace.exporter(marker=None).export(ExportOrder("mara", "square", SQUARE, asset_ids=("film",)))
+    [record] = exported.records
+    assert (record.marked, record.c2pa_note, record.width_px) == (False, "as the test says", 128)
+    assert not read_mark(exported.folder / "film.mp4").marked
+    assert sorted(path.name for path in exported.folder.iterdir()) == ["film.mp4", "manifest.csv"]
+
+
+def test_what_the_gate_says_is_recorded_and_by_default_not_done(workspace: Workspace) -> None:
+    record = workspace.export().records[0]
+    assert record.advice == (
+        "Same person, but soft. Sharpening and super-resolution are safe to try. "
+        "Its face has 20% of the anchor's detail, sharp is from 40%; score 0.80, accepted from 0.55."
+    )
+    assert record.edits == ("crop", "resize 128x128")
+
+
+def test_what_the_gate_advises_is_done_where_it_was_asked_for(workspace: Workspace) -> None:
+    advised = Finish(sharpen_as_advised=True, super_resolve_as_advised=True)
+    assert workspace.export(finish=advised).records[0].edits == (
+        "crop",
+        "super-resolution lanczos",
+        "resize 128x128",
+        "sharpen 0.5",
+    )
+    order = ExportOrder("mara", "square", SQUARE, finish=advised)
+    sharp = workspace.exporter(sharp_from=0.2).export(order).records[0]
+    assert sharp.advice.startswith("Same person, and sharp.")
+    assert sharp.edits == ("crop", "resize 128x128")
+
+
+def test_a_soft_video_is_sharpened_where_it_was_asked_for(workspace: Workspace) -> None:
+    soft = VideoAdvice(
+        identity_stable=True,
+        degradation="textural",
+        recommend_sharpening=True,
+        recommend_super_resolution=True,
+        manual_review=False,
+        sentence="Same person, but soft.",
+    )
+    workspace.add_video("film", advice=soft)
+    finish = Finish(sharpen_as_advised=True)
+    order = ExportOrder("mara", "original", Channel(), asset_ids=("film",), finish=finish)
+    [record] = workspace.exporter().export(order).records
+    assert (record.edits, record.advice) == (("sharpen 0.5",), "Same person, but soft.")
+
+
+class BrokenEvaluator(FakeEvaluator):
+    """Finds no face in the anchor any more."""
+
+    def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
+        raise InputError("the anchor has no measurable face.")
+
+
+def test_a_file_that_cannot_be_recorded_does_not_stay(workspace: Workspace) -> None:
+    exported = workspace.exporter(evaluator=BrokenEvaluator()).export(
+        ExportOrder("mara", "square", SQUARE, asset_ids=("one",))
+    )
+    assert not exported.records
+    assert exported.problems == ("one: the anchor has no measurable face.",)
+    assert [path.name for path in exported.folder.iterdir()] == ["manifest.csv"]
 
 
 def test_switched_off_marking_is_in_the_record(workspace: Workspace) -> None:
