@@ -22,21 +22,23 @@ def costs(
     persona: Annotated[str | None, typer.Argument(metavar="[PERSONA]", help="One persona only.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sum what was spent per persona, provider, model and accepted asset, reference pictures included.
+    """Sum what was spent per persona, provider, model and accepted asset, anchors, plans and prompts included.
 
     Prices are what the providers answered, else list prices with a date. A price that is
     not known is counted as unknown, never as nothing. Example: personalab costs
     """
+    from personalab_core.generation.ticket import open_ledger
     from personalab_core.observability.spending import spending, total
 
     config = chosen(context).load()
     attempts, anchors = list(_attempts(config, persona)), list(_anchors(config, persona))
-    everything = total(attempts, anchors=anchors)
-    groups = {by: spending(attempts, by=by, anchors=anchors) for by in ("persona", "provider", "model")}
+    texts = open_ledger(config).texts(persona=persona)
+    everything = total(attempts, anchors=anchors, texts=texts)
+    groups = {by: spending(attempts, by=by, anchors=anchors, texts=texts) for by in ("persona", "provider", "model")}
     if as_json:
         rows = {f"by_{by}": [_document(one) for one in found] for by, found in groups.items()}
         print_json({"total": _document(everything), **rows})
-    elif not everything.attempts and not everything.anchor_calls:
+    elif not (everything.attempts or everything.anchor_calls or everything.text_calls):
         say("No attempt yet, so nothing was spent.")
     else:
         for by, found in groups.items():
@@ -47,7 +49,16 @@ def costs(
             note(_doubt(everything))
 
 
-_COLUMNS = ("#attempts", "#anchors", "#accepted", "#spent", "#per accepted", "#price unknown", "#possibly paid")
+_COLUMNS = (
+    "#attempts",
+    "#anchors",
+    "#texts",
+    "#accepted",
+    "#spent",
+    "#per accepted",
+    "#price unknown",
+    "#possibly paid",
+)
 
 
 def _attempts(config: Config, persona: str | None) -> Iterator[AttemptRecord]:
@@ -87,6 +98,7 @@ def _row(one: Spending) -> tuple[str, ...]:
         one.name,
         str(one.attempts),
         str(one.anchor_calls),
+        str(one.text_calls),
         str(one.accepted),
         "unknown" if one.known_usd is None else f"{at_least}${one.known_usd:,.2f}",
         "–" if per_accepted is None else f"{at_least}${per_accepted:,.3f}",

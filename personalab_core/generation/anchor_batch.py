@@ -29,7 +29,6 @@ from personalab_core.schemas import (
     ImagePrompt,
     PolicyVerdict,
     Reason,
-    SubmissionAnswer,
     check_slug,
 )
 
@@ -146,11 +145,35 @@ class AnchorStudio:
             raise InputError(f"Unknown anchor kind {unknown[0]!r}. Known: {', '.join(ANCHOR_KINDS)}.")
         shots = [kind for kind in wanted for _ in range(frontal_candidates_k if kind == "frontal" else 1)]
         pictures: list[AnchorPicture] = []
-        for number, kind in enumerate(shots, start=1):
-            pictures.append(self._picture(kind, self.first_number - 1 + number))
-            if self.progress is not None:
-                self.progress(pictures[-1], number, len(shots))
+        kind: AnchorKind = "frontal"
+        try:
+            for number, kind in enumerate(shots, start=1):
+                pictures.append(self._picture(kind, self.first_number - 1 + number))
+                if self.progress is not None:
+                    self.progress(pictures[-1], number, len(shots))
+        finally:
+            self._record_fruitless(kind)
         return AnchorBatch(self.persona, tuple(pictures))
+
+    def _record_fruitless(self, kind: AnchorKind) -> None:
+        """Record the prices of the calls since the last picture, if there were any."""
+        if not self.ledger.fruitless:
+            return
+        record = AnchorRecord(
+            kind="anchor_calls",
+            timestamp=self.clock(),
+            persona=self.persona,
+            anchor_kind=kind,
+            path="",
+            image_sha256="",
+            context=self.generator.context,
+            fruitless_calls=self.ledger.take(),
+        )
+        self._log().append(record)
+
+    def _log(self) -> Journal[AnchorRecord]:
+        folder = anchor_path(self.generator.references_root, self.persona).parent
+        return Journal(folder / ANCHORS_LOG, AnchorRecord, fsync=True)
 
     def _next_kinds(self) -> tuple[AnchorKind, ...]:
         root = self.generator.references_root
@@ -209,7 +232,7 @@ class AnchorStudio:
         if call.value is None or call.value.data is None:
             self.ledger.fruitless.append(call.value.cost if call.value else Cost())
             if ticket is not None and call.value is not None:
-                ticket.answered(_answer(call.value, None))
+                ticket.answered(call.value.accounted(None))
             return _nothing_came(kind, call.value)
         return self._stored(kind, request, call.value, call.value.data, ticket)
 
@@ -232,10 +255,10 @@ class AnchorStudio:
         except UnreadableImageError as error:
             self.ledger.fruitless.append(response.cost)
             if ticket is not None:
-                ticket.answered(_answer(response, None))
+                ticket.answered(response.accounted(None))
             return AnchorPicture(kind, None, reason=Reason.UNREADABLE, detail=str(error))
         if ticket is not None:
-            ticket.answered(_answer(response, picture.path.relative_to(root).as_posix()))
+            ticket.answered(response.accounted(picture.path.relative_to(root).as_posix()))
         candidate = self.check.of(kind, picture.path, request.anchor) if self.check else None
         verdict = self.check.verdict(candidate, self.persona) if self.check and candidate else _UNCHECKED
         record = AnchorRecord(
@@ -259,22 +282,8 @@ class AnchorStudio:
             cost=response.cost,
             fruitless_calls=self.ledger.take(),
         )
-        log = Journal(final.parent / ANCHORS_LOG, AnchorRecord, fsync=True)
         wrong = verdict.reason if verdict.decision in (Decision.RETRY, Decision.REJECT_FINAL) else Reason.NONE
-        return AnchorPicture(kind, picture.path, log.append(record), wrong, verdict.sentence)
-
-
-def _answer(response: GenerationResponse, path: str | None) -> SubmissionAnswer:
-    data = response.data
-    return SubmissionAnswer(
-        path=path,
-        sha256=hashlib.sha256(data).hexdigest() if data is not None else None,
-        block_reason=response.block_reason,
-        finish_reason=response.finish_reason,
-        request_id=response.request_id,
-        model_version=response.model_version,
-        cost=response.cost,
-    )
+        return AnchorPicture(kind, picture.path, self._log().append(record), wrong, verdict.sentence)
 
 
 def _nothing_came(kind: AnchorKind, response: GenerationResponse | None) -> AnchorPicture:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -14,9 +13,10 @@ from personalab_core.errors import ConfigError, LLMError
 from personalab_core.generation.context import SIMULATED_PROVIDER
 from personalab_core.generation.novelty import repetitions
 from personalab_core.generation.plan_store import save_plan
-from personalab_core.generation.retry_policy import RetryPolicy
+from personalab_core.generation.text_model import TextModel
 from personalab_core.generation.transport import TransportRetry
-from personalab_core.llm import LLMClient, LLMTextResponse, provider_of
+from personalab_core.llm import LLMClient, LLMTextResponse
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.prompts import SystemPrompt, prompt_hash, render_template, subject_description
 from personalab_core.schemas import Character, ContentPlan, Contract, PlannedContent, PlannedIdea, PlanSource
 
@@ -42,6 +42,7 @@ class IdeaGenerator:
         n_items: How many pieces to plan.
         earlier: Ideas that were planned before and are not to be repeated.
         transport_retry: Repeats failed calls; a :class:`RetryPolicy` with its defaults if ``None``.
+        ledger: Keeps account of the calls; ``None`` keeps none.
         clock: Current time, with zone.
 
     Raises:
@@ -58,18 +59,18 @@ class IdeaGenerator:
         n_items: int = 3,
         earlier: Sequence[PlannedIdea] = (),
         transport_retry: TransportRetry | None = None,
+        ledger: SubmissionLedger | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if PLAN_PROMPT not in system_prompts:
             raise ConfigError(f"The system prompts have no {PLAN_PROMPT!r}; load_system_prompts(config) gives one.")
-        self._client = client
-        self._model = config.model_name("text")
-        self._provider = provider_of(client, "text")
+        self._model = TextModel(
+            client, config, persona=persona.id, purpose="plan", transport_retry=transport_retry, ledger=ledger
+        )
         self._persona = persona
         self._prompt = system_prompts[PLAN_PROMPT]
         self._n_items = n_items
         self._earlier = tuple(earlier)
-        self._transport_retry: TransportRetry = transport_retry or RetryPolicy()
         self._clock = clock
 
     def generate(self) -> ContentPlan:
@@ -114,20 +115,8 @@ class IdeaGenerator:
         }
 
     def _ask(self, system: str, user: str) -> LLMTextResponse:
-        request = partial(
-            self._client.generate_text_json,
-            system_instruction=system,
-            user_prompt=user,
-            schema=_Answer.model_json_schema(),
-            use_search=True,
-            model_name=self._model,
-        )
-        call = self._transport_retry.call(request)
-        if call.error is not None:
-            raise call.error
-        if call.value is None or call.value.block_reason:
-            raise LLMError("the provider blocked the content plan under its policy", provider=self._provider)
-        return call.value
+        schema, what = _Answer.model_json_schema(), "the content plan"
+        return self._model.ask(system=system, user=user, schema=schema, use_search=True, what=what)
 
     def _known_ideas(self) -> str:
         """Return the part of the request that lists what was planned before, the newest fifty."""
@@ -156,7 +145,7 @@ class IdeaGenerator:
         except ValidationError as error:
             raise LLMError(
                 f"the answer is not a content plan, even after one correction: {_broken_rules(error)}",
-                provider=self._provider,
+                provider=self._model.provider,
                 request_id=response.request_id,
             ) from None
         repeated = {found.index for found in repetitions(ideas, self._earlier)}
@@ -165,7 +154,7 @@ class IdeaGenerator:
             raise LLMError(
                 f"all {len(ideas)} ideas repeat earlier ones, even after one correction; widen the content pillars "
                 "or ask for fewer pieces",
-                provider=self._provider,
+                provider=self._model.provider,
                 request_id=response.request_id,
             )
         return tuple(kept), tuple(ideas[n].title for n in sorted(repeated))
@@ -183,9 +172,9 @@ class IdeaGenerator:
         return ContentPlan(
             persona=self._persona.id,
             created_at=self._clock(),
-            provider=self._provider,
-            model=self._model,
-            simulated=self._provider == SIMULATED_PROVIDER,
+            provider=self._model.provider,
+            model=self._model.name,
+            simulated=self._model.provider == SIMULATED_PROVIDER,
             prompt_hash=prompt_hash(prompt),
             sources=tuple(PlanSource(title=source.title, url=source.url) for source in response.sources),
             repeated=repeated,

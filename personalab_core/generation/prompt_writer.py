@@ -6,16 +6,16 @@ Without a text model, :mod:`personalab_core.generation.prompt_structuring` does 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from personalab_core.config import Config
 from personalab_core.errors import ConfigError, InputError, LLMError
-from personalab_core.generation.retry_policy import RetryPolicy
+from personalab_core.generation.text_model import TextModel
 from personalab_core.generation.transport import TransportRetry
-from personalab_core.llm import LLMClient, LLMTextResponse, provider_of
+from personalab_core.llm import LLMClient, LLMTextResponse
+from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.prompts import SystemPrompt, render_template, subject_description
 from personalab_core.schemas import Character, ImagePrompt, VideoPrompt
 
@@ -32,6 +32,7 @@ class PromptWriter:
         persona: Who is shown; the look always comes from here, never from the model.
         system_prompts: As ``load_system_prompts`` gives them.
         transport_retry: Repeats failed calls; a :class:`RetryPolicy` with its defaults if ``None``.
+        ledger: Keeps account of the calls; ``None`` keeps none.
     """
 
     def __init__(
@@ -42,13 +43,13 @@ class PromptWriter:
         persona: Character,
         system_prompts: Mapping[str, SystemPrompt],
         transport_retry: TransportRetry | None = None,
+        ledger: SubmissionLedger | None = None,
     ) -> None:
-        self._client = client
-        self._model = config.model_name("text")
-        self._provider = provider_of(client, "text")
+        self._model = TextModel(
+            client, config, persona=persona.id, purpose="prompt", transport_retry=transport_retry, ledger=ledger
+        )
         self._subject = subject_description(persona)
         self._prompts = system_prompts
-        self._transport_retry: TransportRetry = transport_retry or RetryPolicy()
 
     def image(self, request: str) -> ImagePrompt:
         """Return the picture that a free request asks for.
@@ -84,25 +85,13 @@ class PromptWriter:
         except ValidationError as error:
             raise LLMError(
                 f"the answer is no structured prompt, even after one correction: {_broken_rules(error)}",
-                provider=self._provider,
+                provider=self._model.provider,
                 request_id=response.request_id,
             ) from None
 
     def _ask(self, system: str, user: str, kind: type[P]) -> LLMTextResponse:
-        request = partial(
-            self._client.generate_text_json,
-            system_instruction=system,
-            user_prompt=user,
-            schema=_schema(kind),
-            use_search=False,
-            model_name=self._model,
-        )
-        call = self._transport_retry.call(request)
-        if call.error is not None:
-            raise call.error
-        if call.value is None or call.value.block_reason:
-            raise LLMError("the provider blocked the request for a prompt under its policy", provider=self._provider)
-        return call.value
+        what = "the request for a prompt"
+        return self._model.ask(system=system, user=user, schema=_schema(kind), use_search=False, what=what)
 
     def _checked(self, response: LLMTextResponse, kind: type[P]) -> P:
         parsed: Any = response.parsed

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from personalab_core.errors import PersonalabError
-from personalab_core.schemas import Cost
+from personalab_core.schemas import Cost, SubmissionAnswer
 
 _UNKNOWN_COST = Cost()
 
@@ -107,6 +108,18 @@ class GenerationResponse:
     model_version: str | None = None
     cost: Cost = _UNKNOWN_COST
     elapsed_s: float = 0.0
+
+    def accounted(self, path: str | None) -> SubmissionAnswer:
+        """Return what the account book keeps of it, stored at ``path`` (``None`` if nothing could be stored)."""
+        return SubmissionAnswer(
+            path=path,
+            sha256=hashlib.sha256(self.data).hexdigest() if self.data is not None else None,
+            block_reason=self.block_reason,
+            finish_reason=self.finish_reason,
+            request_id=self.request_id,
+            model_version=self.model_version,
+            cost=self.cost,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

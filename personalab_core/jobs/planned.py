@@ -48,6 +48,7 @@ def new_plan(studio: Studio, persona: str, *, n_items: int, start: date | None, 
         system_prompts=load_system_prompts(config),
         n_items=n_items,
         earlier=store.history(persona),
+        ledger=studio.ledger,
         transport_retry=studio.transport_retry,
         clock=studio.clock,
     ).generate()

@@ -105,9 +105,10 @@ def _anchors_of_this_job(studio: Studio, persona: str) -> list[AnchorRecord]:
         return []
     log = studio.config.paths.references / persona / "anchors" / ANCHORS_LOG
     records = Journal(log, AnchorRecord).read().records
-    own = [index for index, r in enumerate(records) if r.context is not None and r.context.job_id == studio.job_id]
-    since = records[own[0] :] if own else []
-    return [r for r in since if r.kind == "anchor_selected" or (r.context and r.context.job_id == studio.job_id)]
+    own = [bool(r.path) and r.context is not None and r.context.job_id == studio.job_id for r in records]
+    first = own.index(True) if any(own) else len(records)
+    since = zip(records[first:], own[first:], strict=True)
+    return [record for record, is_own in since if is_own or record.kind == "anchor_selected"]
 
 
 def _chosen(records: list[AnchorRecord]) -> str | None:

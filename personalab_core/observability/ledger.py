@@ -161,6 +161,13 @@ class SubmissionLedger:
             self._catch_up()
             return tuple(self._of(persona, asset_id))
 
+    def texts(self, *, persona: str | None = None) -> tuple[Submission, ...]:
+        """Return the calls for text, of one persona if asked, oldest first; no other record tells of them."""
+        with self._lock:
+            self._catch_up()
+            known = list(self._by_id.values())
+        return tuple(s for s in known if s.call.asset_type == "text" and persona in (None, s.call.persona))
+
     def possibly_paid(self, *, run_id: str | None = None) -> tuple[Submission, ...]:
         """Return the submissions, of one run if asked, of which nobody knows whether they were carried out."""
         with self._lock:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from personalab_core.schemas import SubmissionAnswer, SubmissionEvent
-from personalab_core.schemas.records import AssetType
+from personalab_core.schemas.records import CallType
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Call:
     seed: int | None
     prompt_hash: str
     anchor_sha256: str | None
-    asset_type: AssetType = "image"
+    asset_type: CallType = "image"
     run_id: str | None = None
 
     def asks_the_same(self, other: Call) -> bool:

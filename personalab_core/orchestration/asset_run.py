@@ -50,7 +50,6 @@ from personalab_core.schemas import (
     EvaluationResult,
     MeasurementStatus,
     Reason,
-    SubmissionAnswer,
 )
 
 
@@ -285,17 +284,9 @@ class AssetRun:
         """Write into the ledger that the answer is here, now that what came of it is stored."""
         if self._facts.ticket is None:
             return
-        kept, data = self._facts.kept, response.data
-        answer = SubmissionAnswer(
-            path=relative_posix(kept.path, self._around.output_dir) if kept else None,
-            sha256=hashlib.sha256(data).hexdigest() if data is not None else None,
-            block_reason=response.block_reason,
-            finish_reason=response.finish_reason,
-            request_id=response.request_id,
-            model_version=response.model_version,
-            cost=response.cost,
-        )
-        self._facts.ticket.answered(answer)
+        kept = self._facts.kept
+        path = relative_posix(kept.path, self._around.output_dir) if kept else None
+        self._facts.ticket.answered(response.accounted(path))
 
     def _announce(self, picture: StoredPicture) -> None:
         asset, root = self._asset, self._around.output_dir

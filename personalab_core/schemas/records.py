@@ -22,6 +22,9 @@ SCHEMA_VERSION = 1
 AssetType = Literal["image", "video"]
 """Kept apart in statistics: scores of videos are lower than those of pictures."""
 
+CallType = Literal["image", "video", "text"]
+"""What a provider is asked for; of text there is no attempt, only the account of the call."""
+
 
 class Record(Contract):
     """What every line has: schema version, place in the chain, time (UTC)."""
@@ -184,11 +187,12 @@ class DriftRecord(Record):
 class AnchorRecord(Record):
     """An anchor candidate made, or an anchor selected, replaced or uploaded."""
 
-    kind: Literal["anchor_candidate", "anchor_selected"]
+    kind: Literal["anchor_candidate", "anchor_selected", "anchor_calls"]
+    """``anchor_calls`` closes a session whose last calls gave no picture: it has their prices, and no file."""
     persona: str
     anchor_kind: Literal["frontal", "three_quarter", "smile", "silhouette", "natural_light"]
     path: str
-    """Relative to the references folder."""
+    """Relative to the references folder; empty if there is no picture."""
     image_sha256: str
     thumbnail_path: str | None = None
     strategy: str | None = None
@@ -274,7 +278,7 @@ class SubmissionRecord(Record):
     persona: str
     asset_id: str
     attempt_id: str
-    asset_type: AssetType = "image"
+    asset_type: CallType = "image"
     run_id: str | None = None
     """Job, or run of a script, whose budget pays."""
     provider: str | None = None

@@ -247,7 +247,7 @@ def _why(chosen: AnchorRecord | None) -> str:
 
 def _kinds(history: PersonaHistory) -> tuple[CompareSide, ...]:
     """Return the newest picture of each further kind."""
-    newest = {r.anchor_kind: r for r in history.anchors if r.anchor_kind != "frontal"}
+    newest = {r.anchor_kind: r for r in history.anchors if r.anchor_kind != "frontal" and r.path}
     order = [kind for kind in words.ANCHOR_KINDS if kind in newest]
     sides = []
     for kind in order:

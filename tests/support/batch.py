@@ -115,14 +115,14 @@ def submissions(log: Path) -> Counter[int]:
     return Counter(int(line.split()[0]) for line in log.read_text().splitlines())
 
 
-def workspace(folder: Path, settings: str = "") -> Config:
+def workspace(folder: Path, settings: str = "", *, anchor: bytes | None = None) -> Config:
     """The configuration of a workspace with one persona and its anchor."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yml").write_text(f"profile: simulated\n{settings}")
     config = load_config(folder / "config.yml", environ={})
-    anchor = config.paths.references / PERSONA / "anchors" / f"{PERSONA}_anchor_frontal_neutral.png"
-    anchor.parent.mkdir(parents=True, exist_ok=True)
-    anchor.write_bytes(tiny_png(200))
+    path = config.paths.references / PERSONA / "anchors" / f"{PERSONA}_anchor_frontal_neutral.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(anchor or tiny_png(200))
     return config
 
 

@@ -30,10 +30,10 @@ FILM = VideoPrompt(subject_description="a woman of 23", framing="headshot", dura
 ANCHOR, SAME, ALMOST, OTHER, AWAY, BREAKS = 200, 165, 130, 95, 60, 25
 BOX = (20, 20, 100, 110)
 FACES = {
-    ANCHOR: [make_face(box=BOX, embedding=unit(1, 0, 0))],
-    SAME: [make_face(box=BOX, embedding=unit(4, 3, 0))],
-    ALMOST: [make_face(box=BOX, embedding=unit(1, 2, 0))],
-    OTHER: [make_face(box=BOX, embedding=unit(1, 9, 0))],
+    ANCHOR: [make_face(box=BOX, embedding=unit(1, 0))],
+    SAME: [make_face(box=BOX, embedding=unit(4, 3))],
+    ALMOST: [make_face(box=BOX, embedding=unit(1, 2))],
+    OTHER: [make_face(box=BOX, embedding=unit(1, 9))],
     AWAY: [make_face(box=BOX, yaw_deg=80)],
     BREAKS: [],
 }

@@ -10,9 +10,14 @@ import pytest
 from personalab_core.config import load_config
 from personalab_core.errors import BudgetReachedError
 from personalab_core.generation import AnchorBatch, ImageGenerator, RetryPolicy
+from personalab_core.identity import ANCHORS_LOG
+from personalab_core.llm import LLMImageResponse
+from personalab_core.observability import Journal
 from personalab_core.observability.budget import Budget
 from personalab_core.observability.ledger import SubmissionLedger
+from personalab_core.observability.spending import total
 from personalab_core.prompts import load_anchor_templates
+from personalab_core.schemas import AnchorRecord, Cost
 from tests.support.fakes import FakeLLMClient, tiny_png
 
 LOOKS = {"hair": "dark brown", "age": 23}
@@ -64,3 +69,16 @@ def test_the_budget_holds_for_reference_pictures_too(tmp_path: Path) -> None:
     with pytest.raises(BudgetReachedError):
         make(tmp_path, client, ledger, 4)
     assert len(client.requests) == 2
+
+
+def test_calls_after_the_last_picture_are_on_record_too(tmp_path: Path) -> None:
+    blocked = LLMImageResponse(block_reason="SAFETY", cost=Cost(amount_usd=0.25, source="provider"))
+    client = FakeLLMClient([blocked, tiny_png(10), blocked])
+    made = make(tmp_path, client, SubmissionLedger(tmp_path / "submissions.jsonl"), 2)
+    assert len(made.made) == 1
+    log = Journal(tmp_path / "references" / "mara" / "anchors" / ANCHORS_LOG, AnchorRecord)
+    picture, rest = log.read().records
+    assert (picture.kind, len(picture.fruitless_calls)) == ("anchor_candidate", 1)
+    assert (rest.kind, rest.path, len(rest.fruitless_calls)) == ("anchor_calls", "", 3)
+    sums = total([], anchors=[picture, rest])
+    assert (sums.anchor_calls, sums.anchors_usd) == (5, 1.0)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from personalab_core.observability.spending import anchors_usd, spending, total
-from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Cost
+from personalab_core.observability.submission import Call, Submission
+from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Cost, SubmissionAnswer, SubmissionEvent
 from tests.support.records import NOON, make_attempt
 
 
@@ -111,3 +112,33 @@ def test_what_an_unknown_price_can_have_been_is_summed_apart() -> None:
     doubtful = attempt(None).model_copy(update={"cost": Cost(possibly_paid=True, worst_case_usd=0.2)})
     sums = total([doubtful, attempt(0.5)])
     assert (sums.known_usd, sums.worst_case_usd) == (0.5, 0.2)
+
+
+def text(event: SubmissionEvent, amount_usd: float | None = None, *, persona: str = "mara") -> Submission:
+    call = Call(persona, "r-plan", "r-plan", "wordy", "t1", False, None, "p" * 16, None, asset_type="text")
+    answer = SubmissionAnswer(cost=Cost(amount_usd=amount_usd)) if event == "answered" else None
+    return Submission("r-plan-s1", call, event, NOON.date(), 1.0, answer=answer)
+
+
+def test_plans_and_prompts_are_in_the_sums() -> None:
+    texts = [text("answered", 0.25), text("answered"), text("unanswered"), text("refused")]
+    sums = total([attempt(0.5, accepted=True)], texts=texts)
+    assert (sums.attempts, sums.text_calls, sums.known_usd) == (1, 3, 0.75), "what was refused was not carried out"
+    assert (sums.n_unknown, sums.n_possibly_paid, sums.worst_case_usd) == (2, 1, 2.0)
+    assert sums.per_accepted_usd == 0.75
+    assert [group.name for group in spending([], by="provider", texts=texts)] == ["wordy"]
+
+
+def test_calls_after_a_session_s_last_picture_are_in_the_sums() -> None:
+    left = AnchorRecord(
+        kind="anchor_calls",
+        timestamp=NOON,
+        persona="mara",
+        anchor_kind="smile",
+        path="",
+        image_sha256="",
+        context=make_attempt().context,
+        fruitless_calls=(Cost(amount_usd=0.25), Cost()),
+    )
+    sums = total([], anchors=[left])
+    assert (sums.anchor_calls, sums.anchors_usd, sums.n_unknown) == (2, 0.25, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import sys
 import threading
@@ -14,24 +15,25 @@ import pytest
 
 from personalab_core.config import Config
 from personalab_core.errors import MissingDependencyError
-from personalab_core.generation import ImageGenerator, RetryPolicy
-from personalab_core.identity import IdentityPolicy
+from personalab_core.generation import ImageGenerator, RetryPolicy, VideoGenerator
+from personalab_core.identity import FrameExtractor, IdentityPolicy, VideoIdentityEvaluator
 from personalab_core.observability import GenerationMetricsLogger
-from personalab_core.orchestration import GenerationOrchestrator
+from personalab_core.orchestration import GenerationOrchestrator, VideoOrchestrator
 from personalab_core.prompts import load_patch_catalogue
+from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
 from personalab_core.runtime import JobDone, RayRunner, SyncRunner
 from personalab_core.schemas import AssetOutcome
 from tests.support.batch import (
     CountingClient,
     LongOperationClient,
     PictureEvaluator,
-    SeededClient,
     essence,
     jobs,
     submissions,
     workspace,
 )
 from tests.support.loop_fakes import PERSONA
+from tests.support.moody import MoodyClient, MoodyEvaluator, mixed_jobs, moody_anchor
 
 SETTINGS = """
 runtime:
@@ -100,39 +102,57 @@ class KillsInTheMiddle:
             self.cluster.remove_node(self.node, allow_graceful=False)
 
 
-def sync_twin(config: Config, client: Any, evaluator: Any) -> SyncRunner:
-    return SyncRunner(
-        GenerationOrchestrator(
-            image_generator=ImageGenerator(
-                client=client,
-                model_name=config.model_name("image"),
-                aspect_ratio="4:5",
-                references_root=config.paths.references,
-                transport_retry=RetryPolicy(1, 0, backoff_max=0),
-            ),
-            evaluator=evaluator,
-            policy=IdentityPolicy.for_evaluator(evaluator.info, config.evaluation),
-            metrics_logger=GenerationMetricsLogger(config.paths.output),
-            drift_tracker=None,
-            output_dir=config.paths.output,
+def sync_twin(config: Config) -> SyncRunner:
+    client, evaluator = MoodyClient(), MoodyEvaluator()
+    retry = RetryPolicy(1, 0, backoff_max=0)
+    shared: dict[str, Any] = {
+        "policy": IdentityPolicy.for_evaluator(evaluator.info, config.evaluation),
+        "metrics_logger": GenerationMetricsLogger(config.paths.output),
+        "drift_tracker": None,
+        "output_dir": config.paths.output,
+        "references_root": config.paths.references,
+        "patches": load_patch_catalogue(config),
+    }
+    pictures = GenerationOrchestrator(
+        ImageGenerator(
+            client=client,
+            model_name=config.model_name("image"),
+            aspect_ratio="4:5",
             references_root=config.paths.references,
-            patches=load_patch_catalogue(config),
-        )
+            transport_retry=retry,
+        ),
+        evaluator,
+        **shared,
     )
+    films = VideoOrchestrator(
+        VideoGenerator.from_config(client, config, transport_retry=retry),
+        VideoIdentityEvaluator(evaluator, FrameExtractor()),
+        quality_evaluator=VideoQualityEvaluator(),
+        post_processing_gate=PostProcessingGate(),
+        **shared,
+    )
+    return SyncRunner(pictures, video_orchestrator=films)
 
 
 @pytest.mark.slow
 def test_the_cluster_decides_as_this_process_does(cluster: Any, tmp_path: Path) -> None:
-    todo = jobs(10)
-    here = sync_twin(workspace(tmp_path / "here", SETTINGS), SeededClient(), PictureEvaluator()).run(todo)
-    config = workspace(tmp_path / "there", SETTINGS)
-    with RayRunner(config, make_client=SeededClient, make_evaluator=PictureEvaluator, n_evaluators=2) as runner:
-        there = runner.run(todo)
-    assert [essence(result) for result in there] == [essence(result) for result in here]
-    assert len({result.outcome for result in here}) > 1
-    log = GenerationMetricsLogger(config.paths.output)
-    assert log.journal(PERSONA).verify().ok
-    assert len(log.read_log(PERSONA)) == sum(len(result.attempts) for result in there)
+    """Five random sets of pictures and films; every kind of failure is among them."""
+    chance = random.Random("cluster")
+    outcomes: set[AssetOutcome] = set()
+    for number in range(5):
+        todo = mixed_jobs([(chance.getrandbits(31), chance.random() < 0.4) for _ in range(8)])
+        config, other = (
+            workspace(tmp_path / f"{where}-{number}", SETTINGS, anchor=moody_anchor()) for where in ("there", "here")
+        )
+        here = sync_twin(other).run(todo)
+        with RayRunner(config, make_client=MoodyClient, make_evaluator=MoodyEvaluator, n_evaluators=2) as runner:
+            there = runner.run(todo)
+        assert [essence(result) for result in there] == [essence(result) for result in here]
+        log, same = (GenerationMetricsLogger(c.paths.output) for c in (config, other))
+        assert log.journal(PERSONA).verify().ok
+        assert len(log.read_log(PERSONA)) == len(same.read_log(PERSONA))
+        outcomes |= {result.outcome for result in here}
+    assert outcomes == set(AssetOutcome) - {AssetOutcome.CANCELLED}
 
 
 @pytest.mark.slow
