@@ -23,6 +23,7 @@ app: $(VENV)/.app ## Prepare the example workspace and serve the dashboard on 12
 	@$(BIN)/personalab --workspace $(WORKSPACE) app --demo --port $(PORT)
 
 test: lint ## Run the checks and the fast tests (under five minutes)
+	@scripts/get_chromium.sh
 	@$(TEST) -m "not slow"
 
 test-all: lint ## Run the checks and every test, as CI does

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import anchors_page, loaders, notices, rows, snippets, state
+from pages.components import anchors_page, frame, loaders, notices, rows, snippets, state
 from personalab_core.views.anchors import build_anchors_view
 
 space = loaders.workspace()
@@ -24,7 +24,7 @@ else:
     jobs = [job for job in space.jobs.list(persona=persona) if job.kind == "generate_anchors"]
     busy = any(job.active for job in jobs)
 
-    @st.fragment(run_every=rows.LIVE_EVERY_S if busy else None)
+    @frame.fragment(every_s=rows.LIVE_EVERY_S if busy else None)
     def page() -> None:
         """Show everything; follows the making of candidates while it goes on."""
         now = [job for job in space.jobs.list(persona=persona) if job.kind == "generate_anchors"]

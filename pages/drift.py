@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, charts, drift_chart, loaders, notices, parts, snippets, state
+from pages.components import access, charts, drift_chart, frame, loaders, notices, parts, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.views import words
 from personalab_core.views.drift import (
@@ -78,7 +78,7 @@ def show_picked(picked: PickedRecord, persona: str) -> None:
         state.go("attempts", persona, **{state.ATTEMPT: picked.attempt_id})
 
 
-@st.fragment
+@frame.fragment(of="part")
 def body(history: PersonaHistory, view: DriftView) -> None:
     """Show chart and picture; a click reruns only these."""
     a, b = st.columns([9, 4], gap="large")

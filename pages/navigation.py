@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, frame
+from pages.components import access, frame, reading
 
 frame.show()
 if not frame.run(access.gate):
@@ -30,5 +30,5 @@ page = st.navigation(
     ],
     position="top",
 )
-frame.run(page.run)
+frame.run(reading.after_reading(page.run))
 access.show_person()

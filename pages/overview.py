@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import loaders, notices, parts, rows, snippets, state
+from pages.components import frame, loaders, notices, parts, rows, snippets, state
 from personalab_core.views.overview import OverviewView, build_overview_view
 
 space = loaders.workspace()
@@ -54,7 +54,7 @@ def show_fleet(view: OverviewView) -> None:
 busy = any(job.active for job in space.jobs.list())
 
 
-@st.fragment(run_every=2 * rows.LIVE_EVERY_S if busy else None)
+@frame.fragment(every_s=2 * rows.LIVE_EVERY_S if busy else None)
 def page() -> None:
     """Show everything; follows the runs while one is active."""
     view = load()

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, charts, dialogs, loaders, notices, parts, rows, snippets, state
+from pages.components import access, charts, dialogs, loaders, notices, parts, rows, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import GenerateAnchorsParams, Job
 from personalab_core.views import numbers, words
@@ -90,6 +90,7 @@ def _upload(space: Workspace, history: PersonaHistory) -> None:
         key="anchors.file",
         label_visibility="collapsed",
     )
+    file = uploads.one_within(file, mb=MAX_UPLOAD_MB)
     if file is None or not access.button("Check and add", type="primary", key="anchors.bring"):
         return
     try:

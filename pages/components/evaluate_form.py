@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import access, loaders, notices, parts, snippets, state
+from pages.components import access, loaders, notices, parts, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import EvaluatePicturesParams
 from personalab_core.jobs.evaluating import (
@@ -71,7 +71,8 @@ def _pictures(space: Workspace) -> tuple[Sequence[Any], str | None, int]:
         label_visibility="collapsed",
     )
     snippets.small(f"At most {MAX_UPLOADS} files of {MAX_UPLOAD_MB} MB. They are stored anew, without their metadata.")
-    return files[:MAX_UPLOADS], None, min(len(files), MAX_UPLOADS)
+    taken = uploads.within(files, mb=MAX_UPLOAD_MB)[:MAX_UPLOADS]
+    return taken, None, len(taken)
 
 
 def _folder(space: Workspace) -> tuple[str | None, int]:
@@ -111,7 +112,7 @@ def _against(characters: dict[str, Character]) -> tuple[str | None, Any]:
     own = st.file_uploader("Picture of one person", type=TYPES, max_upload_size=MAX_UPLOAD_MB, key="evaluate.anchor")
     if not characters:
         snippets.small("No persona has an anchor yet, so a picture to compare with is needed.")
-    return None, own
+    return None, uploads.one_within(own, mb=MAX_UPLOAD_MB)
 
 
 def _instrument(space: Workspace) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from pages.components import access, notices, parts, rows, snippets
+from pages.components import access, frame, notices, parts, rows, snippets
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import Job
 from personalab_core.jobs.evaluating import Evaluation, add_measured, rows_of, scores_csv
@@ -32,7 +32,7 @@ def show(space: Workspace, evaluation: Evaluation) -> None:
     job = _job(space, evaluation.id)
     active = job is not None and job.active
 
-    @st.fragment(run_every=rows.LIVE_EVERY_S if active else None)
+    @frame.fragment(every_s=rows.LIVE_EVERY_S if active else None)
     def follow() -> None:
         now = _job(space, evaluation.id)
         if (now is not None and now.active) != active:

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from pydantic import JsonValue
 
-from pages.components import access, loaders, notices, rows, snippets, state
+from pages.components import access, loaders, notices, rows, snippets, state, uploads
 from pages.components.parts import component, known
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import ExportParams, Job
@@ -174,6 +174,7 @@ def show_check() -> None:
             max_upload_size=MAX_CHECK_MB,
             key="export.check",
         )
+        file = uploads.one_within(file, mb=MAX_CHECK_MB)
         if file is None:
             return
         try:

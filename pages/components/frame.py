@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -16,6 +17,7 @@ from pages.components.tokens import tokens
 from personalab_core.errors import ConfigError, PersonalabError, WorkspaceError
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _ICON = Path(__file__).resolve().parent.parent / "static" / "icon.png"
 _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 24" width="132" height="24" fill="none"
@@ -34,22 +36,43 @@ def show() -> None:
     st.html(STYLESHEET)
 
 
-def run(page: Callable[[], T]) -> T | None:
-    """Run a page and return what it returns. Whatever goes wrong in it becomes one sentence."""
+def run(page: Callable[[], T], *, of: Literal["page", "part"] = "page") -> T | None:
+    """Run a page, or a part of one, and return what it returns. Whatever goes wrong in it becomes one sentence."""
+    say = {"page": notices.show_error, "part": notices.show_part_error}[of]
     try:
         return page()
     except ConfigError as error:
-        notices.show_error("A setting is wrong.", str(error))
+        say("A setting is wrong.", str(error))
     except WorkspaceError as error:
-        notices.show_error("The workspace cannot be used.", str(error))
+        say("The workspace cannot be used.", str(error))
     except PersonalabError as error:
-        notices.show_error("This page cannot be shown.", str(error))
+        say(f"This {of} cannot be shown.", str(error))
     except Exception:  # noqa: BLE001 - the page's edge: a person must never meet a traceback
         error_id = uuid.uuid4().hex[:8]
-        _log.exception("page failed, id %s", error_id)
-        notices.show_error(
-            "This page could not be shown.",
+        _log.exception("%s failed, id %s", of, error_id)
+        say(
+            f"This {of} could not be shown.",
             "Nothing was lost; the other pages still work.",
             details=f"Error {error_id}. The server's log has the details under this id.",
         )
     return None
+
+
+def fragment(
+    *, of: Literal["page", "part"] = "page", every_s: float | None = None
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Return a decorator for what reruns by itself; the edge of the page is not around it then, so it has its own.
+
+    Args:
+        of: Whether it draws the whole page, head included, or a part of one.
+        every_s: How often it reruns without being asked, if at all.
+    """
+
+    def decorated(draw: Callable[P, None]) -> Callable[P, None]:
+        @wraps(draw)
+        def edged(*args: P.args, **options: P.kwargs) -> None:
+            run(partial(draw, *args, **options), of=of)
+
+        return st.fragment(run_every=every_s)(edged)
+
+    return decorated

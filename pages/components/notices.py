@@ -19,6 +19,11 @@ def show_error(what: str, sentence: str, *, details: str = "") -> None:
             st.code(details, language=None)
 
 
+def show_part_error(what: str, sentence: str, *, details: str = "") -> None:
+    """Say in place of a part of the page what happened; the rest of the page stands."""
+    st.error(" ".join(part for part in (what, sentence, details) if part))
+
+
 _REFUSED = "notices.refused"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, dialogs, snippets, state
+from pages.components import access, dialogs, frame, snippets, state
 from pages.components.personas_page import COPY_OF, NEW, open_form
 from personalab_core.config.personas import persona_to_yaml
 from personalab_core.errors import PersonalabError, UnknownPersonaError
@@ -78,7 +78,7 @@ class _Form:
 
     def show(self) -> None:
         """Show the page; a fragment, so that typing reruns nothing else."""
-        st.fragment(self._draw)()
+        frame.fragment()(self._draw)()
 
     def _draw(self) -> None:
         draft = PersonaDraft(**{name: str(st.session_state.get(f"{self.key}.{name}") or "") for name in FIELDS})

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, dialogs, notices, parts, snippets
+from pages.components import access, dialogs, notices, parts, snippets, uploads
 from personalab_core.config.personas import persona_from_yaml
 from personalab_core.errors import PersonalabError
 from personalab_core.views import numbers
@@ -63,6 +63,7 @@ def _import(space: Workspace) -> None:
         key="personas.files",
         label_visibility="collapsed",
     )
+    files = uploads.within(files, mb=MAX_IMPORT_MB)
     if not files or not access.button(
         f"Import {numbers.plural(len(files), 'file')}", type="primary", key="personas.take"
     ):

@@ -27,11 +27,11 @@ def follow(busy: Callable[[], bool], draw: Callable[[], None]) -> None:
         draw()
         return
 
-    @st.fragment(run_every=LIVE_EVERY_S)
+    @frame.fragment(every_s=LIVE_EVERY_S)
     def live() -> None:
         if not busy():
             st.rerun()  # ends the timer
-        frame.run(draw)
+        draw()
 
     live()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, loaders, parts, rows, snippets, state
+from pages.components import access, frame, loaders, parts, rows, snippets, state
 from personalab_core.jobs import Job
 from personalab_core.schemas import Character
 from personalab_core.views import words
@@ -17,7 +17,7 @@ def show(space: Workspace, character: Character, job: Job) -> None:
     """Show a run and follow it while it is active."""
     active = job.active
 
-    @st.fragment(run_every=rows.LIVE_EVERY_S if active else None)
+    @frame.fragment(every_s=rows.LIVE_EVERY_S if active else None)
     def follow() -> None:
         now = space.jobs.get(job.id)
         if now.active != active:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from pages.components import loaders, parts, snippets
+from pages.components import frame, loaders, parts, snippets
 from personalab_core.views import words
 from personalab_core.views.costs import HEADINGS, build_costs
 from personalab_core.views.system import SystemView, build_system_view, read_log, started
@@ -105,7 +105,7 @@ def _costs(space: Workspace) -> None:
                     snippets.block(snippets.table((of, *HEADINGS[1:]), rows))
 
 
-@st.fragment
+@frame.fragment(of="part")
 def _jobs(space: Workspace, view: SystemView) -> None:
     snippets.section("Jobs", "Choose one to read its log." if view.jobs else "No job has been started yet.", below=True)
     if not view.jobs:
@@ -138,7 +138,7 @@ def _jobs(space: Workspace, view: SystemView) -> None:
         st.code(text or "Nothing was written.", language=None, height=300)
 
 
-@st.fragment
+@frame.fragment(of="part")
 def _settings(view: SystemView) -> None:
     changed = [row for row in view.settings if row.changed]
     snippets.section("Settings in force", "Where a value comes from stands beside it; a later layer wins.", below=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import model_choice, notices, rows, snippets, state
+from pages.components import frame, model_choice, notices, rows, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import BatchItem, BatchParams, EvaluateVideoParams, Job
 from personalab_core.jobs.studio import Studio
@@ -60,7 +60,7 @@ def show_measuring(space: Workspace, brought: BroughtVideo) -> None:
         "Video", f"{brought.name} is being measured.", "You can close this page; it goes on.", simulated=False
     )
 
-    @st.fragment(run_every=rows.LIVE_EVERY_S)
+    @frame.fragment(of="part", every_s=rows.LIVE_EVERY_S)
     def follow() -> None:
         job = _job_of(space, brought)
         if job is None or job.active:
@@ -118,6 +118,7 @@ def _upload(space: Workspace, history: PersonaHistory) -> None:
     file = st.file_uploader(
         "Video", type=TYPES, max_upload_size=MAX_UPLOAD_MB, key="video.file", label_visibility="collapsed"
     )
+    file = uploads.one_within(file, mb=MAX_UPLOAD_MB)
     if history.anchor is None:
         snippets.small(f"{history.first_name} has no anchor yet.")
         return
@@ -140,7 +141,7 @@ def _under_way(space: Workspace, history: PersonaHistory) -> None:
     if not videos_under_way(space, history):
         return
 
-    @st.fragment(run_every=rows.LIVE_EVERY_S)
+    @frame.fragment(of="part", every_s=rows.LIVE_EVERY_S)
     def follow() -> None:
         runs = videos_under_way(space, history)
         if not any(run.active for run in runs):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.components import parts, snippets, state, video_form, video_parts
+from pages.components import frame, parts, snippets, state, video_form, video_parts
 from personalab_core.jobs.videos import read_brought, read_measured
 from personalab_core.schemas import AttemptRecord
 from personalab_core.views import words
@@ -64,7 +64,7 @@ def _show_check(space: Workspace, check_id: str) -> bool:
     if found is None:
         video_form.show_measuring(space, brought)
     else:
-        film = film_of_check(history, brought, found)
+        film = film_of_check(space, history, brought, found)
         _show(space, history, film, build_video_view(history, film))
     return True
 
@@ -93,7 +93,7 @@ def _show(space: Workspace, history: PersonaHistory, film: MeasuredFilm, view: V
         video_form.actions(space, history)
     st.space("small")
 
-    @st.fragment
+    @frame.fragment(of="part")
     def stage() -> None:
         _stage(history, film, view)
 

@@ -104,12 +104,16 @@ def _go_on(folder: Path, store: JobStore, job: Job) -> DemoStart:
 def _refuse_other_workspaces(folder: Path) -> None:
     if (folder / MARKER).exists() or not folder.exists():
         return
-    foreign = not folder.is_dir() or any(entry.name != f"{MARKER}.lock" for entry in folder.iterdir())
-    if foreign:
+    if not folder.is_dir() or any(_is_foreign(entry) for entry in folder.rglob("*")):
         raise InputError(
             f"{folder} holds something else than the example; nothing was touched. "
             "Name a new or empty folder with --workspace."
         )
+
+
+def _is_foreign(entry: Path) -> bool:
+    """Whether something is more than what a dashboard leaves behind that was only opened on an empty folder."""
+    return not entry.is_dir() and not entry.name.startswith((f"{MARKER}.lock", "jobs.sqlite3", "index.sqlite3"))
 
 
 def _copy_personas(store: PersonaStore) -> None:

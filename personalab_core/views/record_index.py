@@ -122,6 +122,17 @@ class RecordIndex:
                     told(done + position, whole)
             done += _size(source.path)
 
+    def unread(self, sources: Sequence[Source]) -> int:
+        """Return how many bytes of the files :meth:`refresh` would read now.
+
+        Raises:
+            WorkspaceError: The index cannot be read.
+        """
+        changed = [source for source in sources if self._changed(source)]
+        rows = self.ask("SELECT persona, kind, size, bytes FROM source") if changed else []
+        read = {(persona, kind): (size, n_bytes) for persona, kind, size, n_bytes in rows}
+        return sum(_unread(_size(source.path), *read.get((source.persona, source.kind), (-1, 0))) for source in changed)
+
     def ask(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query.
 
@@ -226,6 +237,11 @@ def _as_os_error() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise OSError(f"{error}") from error
+
+
+def _unread(size: int, known_size: int, n_read: int) -> int:
+    """Return how much of a file is new: nothing of one as large as it was, all of one that shrank."""
+    return 0 if size == known_size else size - n_read if size >= n_read else size
 
 
 def _size(path: Path) -> int:

@@ -77,6 +77,14 @@ class Records:
         """
         self.index.refresh([source for persona in personas for source in self._sources(persona)], told=told)
 
+    def unread(self, personas: Sequence[str]) -> int:
+        """Return how many bytes of these personas' records are not in the index yet.
+
+        Raises:
+            WorkspaceError: The index cannot be read.
+        """
+        return self.index.unread([source for persona in personas for source in self._sources(persona)])
+
     def history(self, character: Character) -> PersonaHistory:
         """Return one persona with its records as they are now; the same object as long as nothing changed.
 

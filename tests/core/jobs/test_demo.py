@@ -17,6 +17,7 @@ from personalab_core.jobs.demo_story import StoryClock, fill_demo
 from personalab_core.jobs.studio import Studio
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.schemas import AttemptRecord
+from personalab_core.views.record_index import RecordIndex
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -158,6 +159,16 @@ def test_an_empty_folder_becomes_an_example(tmp_path: Path) -> None:
     params = DemoHistoryParams.model_validate_json(start.store.get(start.job_id).params_json)
     assert params.until == NOW
     assert params.workspace.profile == "simulated"
+
+
+def test_a_folder_on_which_the_dashboard_was_only_opened_counts_as_empty(tmp_path: Path) -> None:
+    output = tmp_path / "generated_content"
+    without_worker(output / "jobs.sqlite3").reconcile()
+    RecordIndex(output / "index.sqlite3").close()
+    assert any(output.iterdir())
+    start = prepare_demo(tmp_path, clock=lambda: NOW, open_store=without_worker)
+    assert (tmp_path / MARKER).is_file()
+    assert start.state == "queued"
 
 
 def test_the_storys_clock_never_goes_back() -> None:

@@ -212,3 +212,17 @@ def test_the_index_answers_as_the_whole_log_does(
     with pytest.raises(IndexError):
         log[len(truth)]
     records.index.close()
+
+
+def test_what_is_unread_is_known_before_it_is_read(builder: WorkspaceBuilder) -> None:
+    builder.asset("mara", 0.7, 0.8)
+    records = open_records(builder)
+    whole = sum(file.stat().st_size for file in builder.config.paths.output.rglob("*.jsonl") if "mara" in str(file))
+    assert records.unread(["mara"]) == whole
+    records.refresh(["mara"])
+    assert records.unread(["mara"]) == 0
+    before = metrics(builder).stat().st_size
+    builder.asset("mara", Reason.NO_FACE)
+    assert records.unread(["mara"]) == metrics(builder).stat().st_size - before
+    records.refresh(["mara"])
+    assert open_records(builder).unread(["mara"]) == 0, "another process has nothing to read, either"
