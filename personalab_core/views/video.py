@@ -11,8 +11,6 @@ from pydantic import ValidationError
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs.videos import BroughtVideo, MeasuredVideo
 from personalab_core.orchestration import VideoReport, read_report
-from personalab_core.quality.illumination import DEFAULT_MAX_HISTOGRAM_DISTANCE
-from personalab_core.quality.sharpness import DEFAULT_MIN_SHARPNESS_RATIO
 from personalab_core.schemas import AttemptRecord, Decision
 from personalab_core.schemas.video import FrameResult, IdentitySwap, VideoIdentityResult
 from personalab_core.views import numbers, video_facts, words
@@ -112,6 +110,7 @@ class MeasuredFilm:
     complete: bool
     accept: float
     retry: float
+    limits: video_facts.Limits
     simulated: bool
 
 
@@ -144,11 +143,14 @@ def film_of_attempt(space: Workspace, history: PersonaHistory, attempt: AttemptR
         complete=video.complete,
         accept=attempt.accept_threshold if attempt.accept_threshold is not None else 0.55,
         retry=attempt.retry_threshold if attempt.retry_threshold is not None else 0.35,
+        limits=_limits(space),
         simulated=attempt.context.simulated,
     )
 
 
-def film_of_check(history: PersonaHistory, brought: BroughtVideo, found: MeasuredVideo) -> MeasuredFilm:
+def film_of_check(
+    space: Workspace, history: PersonaHistory, brought: BroughtVideo, found: MeasuredVideo
+) -> MeasuredFilm:
     """Return a measured video from elsewhere."""
     return MeasuredFilm(
         eyebrow=f"{brought.name}, compared with {history.name}",
@@ -163,8 +165,13 @@ def film_of_check(history: PersonaHistory, brought: BroughtVideo, found: Measure
         complete=found.complete,
         accept=found.accept_threshold,
         retry=found.retry_threshold,
+        limits=_limits(space),
         simulated=False,
     )
+
+
+def _limits(space: Workspace) -> video_facts.Limits:
+    return video_facts.Limits.of(space.config.evaluation.quality)
 
 
 def videos_under_way(space: Workspace, history: PersonaHistory) -> list[RunRow]:
@@ -200,9 +207,9 @@ def build_video_view(history: PersonaHistory, film: MeasuredFilm, *, takes: Sequ
         curves=_curves(film),
         swaps=swaps,
         gaps=_gaps(identity),
-        identity=video_facts.identity_facts(film.report, accept=film.accept),
+        identity=video_facts.identity_facts(film.report, film.limits, accept=film.accept),
         coverage=video_facts.coverage_facts(film.report, complete=film.complete),
-        quality=video_facts.quality_facts(film.report),
+        quality=video_facts.quality_facts(film.report, film.limits),
         advice=film.report.advice.sentence if film.report.advice else "",
         advice_why=video_facts.ADVICE_RULE,
         takes=tuple(takes),
@@ -378,12 +385,10 @@ def _curves(film: MeasuredFilm) -> tuple[Curve, ...]:
     sharp = tuple(zip(times, (f.sharpness_ratio for f in quality.frames), strict=False))
     steps = tuple(zip(times[1:], quality.histogram_distances, strict=False))
     ratios, distances = [v for _, v in sharp], [v for _, v in steps]
-    limit = DEFAULT_MAX_HISTOGRAM_DISTANCE
+    soft, jump = film.limits.min_sharpness_ratio, film.limits.max_histogram_distance
     return (
-        Curve(
-            "Sharpness beside the anchor", sharp, DEFAULT_MIN_SHARPNESS_RATIO, "blurred below 0.40", max([1.2, *ratios])
-        ),
-        Curve("Change of light", steps, limit, f"flicker above {limit:.2f}", max([0.5, *distances])),
+        Curve("Sharpness beside the anchor", sharp, soft, f"blurred below {soft:.2f}", max([1.2, soft, *ratios])),
+        Curve("Change of light", steps, jump, f"flicker above {jump:.2f}", max([0.5, jump, *distances])),
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Self
 
+from personalab_core.config.settings import QualitySettings
 from personalab_core.orchestration import VideoReport
-from personalab_core.quality.illumination import DEFAULT_MAX_HISTOGRAM_DISTANCE
-from personalab_core.quality.post_processing_gate import DEFAULT_MAX_EMBEDDING_STD, DEFAULT_MAX_GEOMETRIC_VARIANCE
-from personalab_core.quality.sharpness import DEFAULT_MIN_SHARPNESS_RATIO
 from personalab_core.schemas import MeasurementStatus
 from personalab_core.schemas.video import FrameResult
 from personalab_core.views import numbers, words
@@ -33,7 +32,27 @@ class Fact:
     means: str = ""
 
 
-def identity_facts(report: VideoReport, *, accept: float) -> tuple[Fact, ...]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the configuration in force asks of a video's frames."""
+
+    min_sharpness_ratio: float
+    max_histogram_distance: float
+    max_embedding_std: float
+    max_geometric_variance: float
+
+    @classmethod
+    def of(cls, quality: QualitySettings) -> Self:
+        """Return the limits of a configuration."""
+        return cls(
+            min_sharpness_ratio=quality.sharpness.min_ratio,
+            max_histogram_distance=quality.illumination.max_histogram_distance,
+            max_embedding_std=quality.post_processing.max_embedding_std,
+            max_geometric_variance=quality.post_processing.max_geometric_variance,
+        )
+
+
+def identity_facts(report: VideoReport, limits: Limits, *, accept: float) -> tuple[Fact, ...]:
     """Return who is in the video, over time."""
     identity = report.identity
     if identity.mean_composite_score is None:
@@ -49,26 +68,26 @@ def identity_facts(report: VideoReport, *, accept: float) -> tuple[Fact, ...]:
     longest = identity.longest_below_threshold_s or 0.0
     run = _s(longest) if longest else "none"
     facts.append(Fact(f"Longest run below {numbers.score(accept)}", run, _bad(longest > 0, run, "reject")))
-    facts += [_spread(report), *_proportions(report), *_swaps(report)]
+    facts += [_spread(report, limits), *_proportions(report, limits), *_swaps(report)]
     return tuple(facts)
 
 
-def _spread(report: VideoReport) -> Fact:
+def _spread(report: VideoReport, limits: Limits) -> Fact:
     stats = report.identity.embedding_stats
     if stats is None:
         return Fact("Spread of the embedding", "not measured")
-    value = f"{stats.std_cosine:.3f}, limit {DEFAULT_MAX_EMBEDDING_STD:.2f}"
-    high = stats.std_cosine > DEFAULT_MAX_EMBEDDING_STD
+    value = f"{stats.std_cosine:.3f}, limit {limits.max_embedding_std:.2f}"
+    high = stats.std_cosine > limits.max_embedding_std
     means = "The face comes and goes, whatever the mean says." if high else "The face stays the same."
     return Fact("Spread of the embedding", value, _bad(high, value), means)
 
 
-def _proportions(report: VideoReport) -> list[Fact]:
+def _proportions(report: VideoReport, limits: Limits) -> list[Fact]:
     stats = report.identity.geometric_stats
     if stats is None:
         return []
-    value = f"{stats.max_ratio_variance:.4f}, limit {DEFAULT_MAX_GEOMETRIC_VARIANCE:.3f}"
-    high = stats.max_ratio_variance > DEFAULT_MAX_GEOMETRIC_VARIANCE
+    value = f"{stats.max_ratio_variance:.4f}, limit {limits.max_geometric_variance:.3f}"
+    high = stats.max_ratio_variance > limits.max_geometric_variance
     widest = max(stats.ratio_variances, key=lambda name: stats.ratio_variances[name])
     means = f"Most restless: {words.ratio_name(widest).lower()}. Speech and turning move proportions, too."
     return [Fact("Variance of proportions", value, _bad(high, value), means)]
@@ -109,35 +128,37 @@ def coverage_facts(report: VideoReport, *, complete: bool) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def quality_facts(report: VideoReport) -> tuple[Fact, ...]:
+def quality_facts(report: VideoReport, limits: Limits) -> tuple[Fact, ...]:
     """Return how the pixels are; advisory."""
     quality = report.quality
     if quality is None:
         return (Fact("Picture quality", "switched off"),)
     ratio = f"{numbers.score(quality.mean_sharpness_ratio)} of the anchor"
-    soft = "Soft: detail is smoothed away." if not quality.sharpness_ok else "As a rule 0.4 to 1.2."
-    facts = [Fact("Sharpness", ratio, _bad(not quality.sharpness_ok, ratio), soft)]
+    soft = quality.mean_sharpness_ratio < limits.min_sharpness_ratio
+    means = "Soft: detail is smoothed away." if soft else f"Soft below {numbers.score(limits.min_sharpness_ratio)}."
+    facts = [Fact("Sharpness", ratio, _bad(soft, ratio), means)]
     if quality.mean_face_sharpness_ratio is not None:
         face = f"{numbers.score(quality.mean_face_sharpness_ratio)} of the anchor's face"
         facts.append(Fact("Sharpness of the face", face, means="Has no calibrated limit."))
-    blurred = sum(frame.sharpness_ratio < DEFAULT_MIN_SHARPNESS_RATIO for frame in quality.frames)
+    blurred = sum(frame.sharpness_ratio < limits.min_sharpness_ratio for frame in quality.frames)
     shown = numbers.plural(blurred, "frame").lower() if blurred else "none"
     facts.append(Fact("Blurred", shown, _bad(blurred > 0, shown)))
-    facts.append(_light(report))
+    facts.append(_light(report, limits))
     frozen = f"{numbers.plural(quality.n_duplicate_frames, 'frame').lower()}, {_s(quality.longest_frozen_s)} at most"
     shown = frozen if quality.n_duplicate_frames else "none"
     facts.append(Fact("Frozen frames", shown, _bad(quality.n_duplicate_frames > 0, shown)))
     return tuple(facts)
 
 
-def _light(report: VideoReport) -> Fact:
+def _light(report: VideoReport, limits: Limits) -> Fact:
     quality = report.quality
     if quality is None or quality.max_histogram_distance is None:
         return Fact("Flicker", "not measured")
-    value = f"{numbers.score(quality.max_histogram_distance)}, limit {DEFAULT_MAX_HISTOGRAM_DISTANCE:.2f}"
-    means = "Light jumps between frames." if not quality.illumination_ok else "Light is steady."
+    value = f"{numbers.score(quality.max_histogram_distance)}, limit {limits.max_histogram_distance:.2f}"
+    jumps = quality.max_histogram_distance > limits.max_histogram_distance
+    means = "Light jumps between frames." if jumps else "Light is steady."
     known = "" if quality.histogram_method == "bhattacharyya" else " The limit is not calibrated for this distance."
-    return Fact("Flicker", value, _bad(not quality.illumination_ok, value), means + known)
+    return Fact("Flicker", value, _bad(jumps, value), means + known)
 
 
 def _composite(frame: FrameResult) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,9 +14,13 @@ from personalab_core.schemas.video import FrameResult, SampledFrame
 from personalab_core.views import words
 from personalab_core.views.frames import MAX_FRAMES_SHOWN
 from personalab_core.views.video import MeasuredFilm, VideoView, build_video_view, frame_side
+from personalab_core.views.video_facts import Limits
 
 INFO = EvaluatorInfo(name="fake", version="1", pack="fake", pack_hash="0" * 16, metric="cosine_similarity")
 STEP_S = 0.2
+LIMITS = Limits(
+    min_sharpness_ratio=0.4, max_histogram_distance=0.35, max_embedding_std=0.06, max_geometric_variance=0.002
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def film(*scores: float | None, decision: Decision = Decision.ACCEPT, complete: 
         complete=complete,
         accept=0.55,
         retry=0.35,
+        limits=LIMITS,
         simulated=True,
     )
 
@@ -139,3 +144,17 @@ def test_a_frame_beside_the_anchor_has_its_own_address_and_word() -> None:
     assert side.picture is not None
     assert side.picture.src.startswith(f"/frames/output/{'ab' * 8}/6/tomas/videos/v.mp4")
     assert side.mark is not None and side.mark.kind == "reject"
+
+
+def test_limits_are_those_of_the_configuration_in_force() -> None:
+    """The same measurement: fine by the defaults, outside where more is asked for."""
+    strict = Limits(
+        min_sharpness_ratio=0.85, max_histogram_distance=0.05, max_embedding_std=0.01, max_geometric_variance=0.002
+    )
+    shown = build_video_view(Persona(), replace(film(0.9, 0.8), limits=strict))  # type: ignore[arg-type]
+    marks = {fact.label: fact.mark for fact in (*shown.identity, *shown.quality)}
+    assert all(marks[name] is not None for name in ("Spread of the embedding", "Sharpness", "Blurred", "Flicker"))
+    assert [curve.limit for curve in shown.curves] == [0.85, 0.05]
+    assert [curve.limit_name for curve in shown.curves] == ["blurred below 0.85", "flicker above 0.05"]
+    lenient = view(0.9, 0.8)
+    assert not any(fact.mark for fact in (*lenient.identity, *lenient.quality))
