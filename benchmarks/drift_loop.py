@@ -211,9 +211,9 @@ class Told:
 
     @property
     def delay(self) -> int | None:
-        """Records from the change to the alarm."""
-        number = self.found.status.number
-        return None if number is None else number - self.first + 1
+        """Records from the change to the first alarm."""
+        alarms = [event.number for event in self.found.events if event.event == "alarm"]
+        return alarms[0] - self.first + 1 if alarms else None
 
 
 def tell(seed: int, root: Path, stories: Sequence[Story] = STORIES) -> list[Told]:
@@ -242,7 +242,7 @@ def table(told: Sequence[Told]) -> Table:
     rows = []
     for t in told:
         status = t.found.status
-        said = " ".join(filter(None, (headline(status, "She"), explanation(status))))
+        said = " ".join(filter(None, (headline(status, "Dani"), explanation(status))))
         rows.append(
             (
                 t.story.name,
@@ -270,8 +270,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told.sort(key=lambda t: STORIES.index(t.story))
     errors = [abs(t.error) for t in told if t.error is not None]
     summary = (
-        f"`python -m benchmarks.drift_loop --update-docs`: {sum(t.right for t in told)} of {len(told)} right; the moment "
-        f"of {len(errors)} sudden changes is wrong by {np.median(errors):.0f} records (median, largest {max(errors)})."
+        f"`python -m benchmarks.drift_loop --update-docs`: {sum(t.right for t in told)} of {len(told)} right; the "
+        f"moment of {len(errors)} sudden changes is wrong by {np.median(errors):.0f} records (median; at most "
+        f"{max(errors)})."
     )
     print(summary, table(told).markdown(), sep="\n\n")
     if chosen.update_docs:

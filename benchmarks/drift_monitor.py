@@ -28,7 +28,7 @@ from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor
 from personalab_core.identity.drift.parameters import DriftParameters, Limits, shipped_parameters
 from personalab_core.identity.drift.residuals import BASELINE, fit_baseline
 
-SEEDS = (20261, 20262, 20263)
+SEEDS = (20271, 20272, 20273)
 N_STABLE, N_CHANGED = 300, 120
 STABLE_RECORDS, CHANGED_RECORDS = 1_000, 350
 TUNING_SEEDS = (1, 2)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 
 from personalab_core.identity.drift import summarise
 from personalab_core.identity.drift.residuals import BASELINE
-from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline
+from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline, named
 from personalab_core.identity.drift.trace import DECISIONS, FRAMINGS
 from personalab_core.identity.drift.tracker import TREND_WINDOW
 from personalab_core.identity.drift.watch import Drift
@@ -36,6 +36,7 @@ __all__ = [
     "PickedRecord",
     "build_comparison",
     "build_drift_view",
+    "event_title",
     "pick_record",
     "timeline_csv",
 ]
@@ -156,7 +157,7 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, now: datet
         alt=f"Scores of {numbers.plural(len(timeline), 'record')}. {title}. {answer}",
         slope=_slope(history),
         asks=found is not None and found.open_alarm is not None,
-        events=tuple(_event(e, now=now, zone=zone) for e in reversed(found.events)) if found else (),
+        events=tuple(_event(e, history, now=now, zone=zone) for e in reversed(found.events)) if found else (),
         by_source=level_by_source(found) if found and len(found.sources) > 1 else (),
         behind=found is not None and found.behind_bytes > 0,
         canaries=_canaries(history),
@@ -234,12 +235,16 @@ def _meaning(state: DriftState, *, changed: bool) -> str:
     return "The same prompts still give the same person, so our own prompts changed." if changed else "Nothing changed."
 
 
-def _event(event: DriftEventRecord, *, now: datetime, zone: tzinfo) -> EventRow:
-    what = _EVENTS[event.event]
-    if event.event == "alarm":
-        what = f"{what}: {STATE_WORDS[event.state].lower()}"
+def event_title(event: DriftEventRecord) -> str:
+    """Return what an event is, in a few words."""
+    found = f": {STATE_WORDS[event.state].lower()}" if event.event == "alarm" else ""
+    return f"{_EVENTS[event.event]}{found}"
+
+
+def _event(event: DriftEventRecord, history: PersonaHistory, *, now: datetime, zone: tzinfo) -> EventRow:
     when = numbers.when(event.timestamp, now=now, zone=zone)
-    return EventRow(when, what, f"{event.number}", event.sentence, event.reason)
+    said = named(event.sentence, history.id, history.first_name)
+    return EventRow(when, event_title(event), f"{event.number}", said, event.reason)
 
 
 def _wanted(point: DriftPoint, wanted: DriftFilter) -> bool:

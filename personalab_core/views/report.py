@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalab_core.errors import InputError
 from personalab_core.identity.drift.residuals import BASELINE
+from personalab_core.identity.drift.sentences import named
 from personalab_core.identity.drift.trace import Trace
-from personalab_core.schemas import Reason
+from personalab_core.schemas import DriftEventRecord
 from personalab_core.views import numbers, words
+from personalab_core.views.drift import event_title
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.logs import AttemptLog, Tally
+from personalab_core.views.report_chart import ReportChart
+from personalab_core.views.thinning import kept
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 MAX_PICTURES = 8
@@ -59,32 +64,29 @@ class ReportEvent:
     """Something found or answered in the month."""
 
     when: str
+    what: str
     said: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReportChart:
-    """The month's records: score, adjusted level and its limits, by record number; ``None`` while calibrating."""
+class ReportPicture:
+    """A picture with what stands under it."""
 
-    numbers: tuple[int, ...]
-    scores: tuple[float, ...]
-    levels: tuple[float | None, ...]
-    lower: tuple[float | None, ...]
-    upper: tuple[float | None, ...]
-    accept_threshold: float | None
+    path: Path
+    caption: str
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityReport:
     """Everything the report prints, in words and numbers ready to print."""
 
-    persona: str
     name: str
     month: str
     made_on: str
     simulated: bool
     finding: str
+    summary: str
     made: tuple[tuple[str, str], ...]
     refused: tuple[tuple[str, str], ...]
     stability: tuple[tuple[str, str], ...]
@@ -94,7 +96,7 @@ class IdentityReport:
     limits: tuple[str, ...]
     chart: ReportChart
     anchor: Path | None
-    pictures: tuple[Path, ...]
+    pictures: tuple[ReportPicture, ...]
 
 
 def build_report(history: PersonaHistory, month: Month, *, rooms: Mapping[str, Path], now: datetime) -> IdentityReport:
@@ -109,30 +111,48 @@ def build_report(history: PersonaHistory, month: Month, *, rooms: Mapping[str, P
     attempts = history.attempts.narrowed("at>=? AND at<?", month.start.timestamp(), month.end.timestamp())
     trace = _rows(history, month)
     tally = attempts.tally
-    events = [e for e in (history.monitored.events if history.monitored else ()) if _within(e.timestamp, month)]
+    known = history.monitored.events if history.monitored else ()
+    events = [e for e in known if month.start <= e.timestamp < month.end]
+    standing = _standing([e for e in known if e.timestamp < month.end])
     anchor = history.anchor
     return IdentityReport(
-        persona=history.id,
         name=history.name,
         month=month.name,
-        made_on=f"{now:%Y-%m-%d %H:%M} UTC",
+        made_on=f"{now.day} {now:%b %Y, %H:%M} UTC",
         simulated=tally.n_simulated > 0,
-        finding=_finding(history.first_name, tally, trace, [e.sentence for e in events if e.event == "alarm"]),
+        finding=_finding(history, tally, trace, standing, new=standing in events),
+        summary=_summary(history.first_name, tally),
         made=_made(attempts, tally),
-        refused=tuple((words.REASONS[reason], str(n)) for reason, n in _refused(attempts)),
+        refused=tuple((words.REASONS[reason], numbers.count(n)) for reason, n in attempts.refused.items()),
         stability=_stability(trace),
-        events=tuple(ReportEvent(f"{e.timestamp:%Y-%m-%d}", e.sentence, e.reason) for e in events),
+        events=tuple(_event(e, history) for e in events),
         cost=_cost(tally),
         method=_method(attempts),
         limits=_limits(tally),
-        chart=_chart(trace, history),
+        chart=_chart(trace, history, standing),
         anchor=rooms["references"] / anchor.path if anchor else None,
         pictures=_pictures(attempts, rooms["output"]),
     )
 
 
-def _within(moment: datetime, month: Month) -> bool:
-    return month.start <= moment < month.end
+def _standing(events: Sequence[DriftEventRecord]) -> DriftEventRecord | None:
+    """Return the first change found that nobody has accepted as normal by then."""
+    standing = None
+    for event in events:
+        if event.event == "alarm":
+            standing = standing or event
+        elif event.event != "held":
+            standing = None
+    return standing
+
+
+def _event(event: DriftEventRecord, history: PersonaHistory) -> ReportEvent:
+    said = named(event.sentence, history.id, history.first_name)
+    return ReportEvent(_day(event.timestamp), event_title(event), said, event.reason)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b}"
 
 
 def _rows(history: PersonaHistory, month: Month) -> tuple[int, Trace] | None:
@@ -144,14 +164,29 @@ def _rows(history: PersonaHistory, month: Month) -> tuple[int, Trace] | None:
     return int(first), history.monitored.trace[first:last]
 
 
-def _finding(name: str, tally: Tally, trace: tuple[int, Trace] | None, alarms: list[str]) -> str:
+def _finding(
+    history: PersonaHistory,
+    tally: Tally,
+    trace: tuple[int, Trace] | None,
+    standing: DriftEventRecord | None,
+    *,
+    new: bool,
+) -> str:
+    """Return the answer of the report in one sentence."""
+    name = history.first_name
+    if standing is not None:
+        said = named(standing.sentence, history.id, name).split(". ")[0].rstrip(".")
+        return f"{said}." if new else f"The change found on {_day(standing.timestamp)} stands: {said}."
     if not tally.n:
         return f"Nothing was made of {name} in this month."
-    made = f"{numbers.count(tally.n_accepted)} of {numbers.plural(tally.n, 'picture')} showed {name} and were accepted."
-    if alarms:
-        return f"{made} {alarms[0]}"
     judged = trace is not None and bool(np.isfinite(trace[1]["level"]).any())
-    return f"{made} No change of the face was found." if judged else f"{made} It is too early for a verdict on drift."
+    return f"{name} is steady: no change of the face was found." if judged else "Too early for a verdict on drift."
+
+
+def _summary(name: str, tally: Tally) -> str:
+    if not tally.n:
+        return "No picture was asked for."
+    return f"{numbers.count(tally.n_accepted)} of {numbers.plural(tally.n, 'attempt')} showed {name} and were accepted."
 
 
 def _made(attempts: AttemptLog, tally: Tally) -> tuple[tuple[str, str], ...]:
@@ -160,16 +195,9 @@ def _made(attempts: AttemptLog, tally: Tally) -> tuple[tuple[str, str], ...]:
     return (
         ("Assets worked on", numbers.count(len(assets))),
         ("Attempts", numbers.count(tally.n)),
-        ("Accepted", f"{numbers.count(tally.n_accepted)} ({numbers.percent(tally.n_accepted, tally.n)} of attempts)"),
-        (
-            "Measured",
-            f"{numbers.count(measured)} of {numbers.count(tally.n)}; the rest had no face to measure or no picture",
-        ),
+        ("Accepted", numbers.share(tally.n_accepted, tally.n)),
+        ("Measured", f"{numbers.share(measured, tally.n)}; the rest had no face to measure or no picture"),
     )
-
-
-def _refused(attempts: AttemptLog) -> list[tuple[Reason, int]]:
-    return list(attempts.refused.items())
 
 
 def _stability(trace: tuple[int, Trace] | None) -> tuple[tuple[str, str], ...]:
@@ -178,17 +206,23 @@ def _stability(trace: tuple[int, Trace] | None) -> tuple[tuple[str, str], ...]:
     rows = trace[1]
     judged = rows[np.isfinite(rows["level"])]
     scores = rows["score"].astype(float)
-    spread = f"{scores.mean():.3f} (standard deviation {scores.std():.3f}, {len(scores)} records)"
+    spread = (
+        f"{numbers.level(scores.mean())}, standard deviation {numbers.level(scores.std())}, "
+        f"{numbers.plural(len(scores), 'record')}"
+    )
     if not len(judged):
         return (
             ("Adjusted level", f"calibrating; the first {BASELINE} records say what is normal"),
-            ("Raw mean", spread),
+            ("Mean score", spread),
         )
     first, last = judged[0], judged[-1]
     return (
-        ("Adjusted level", f"{first['level']:.3f} at the beginning, {last['level']:.3f} at the end"),
-        ("Expected by the baseline", f"{last['centre']:.3f}, within ±{last['band']:.3f}"),
-        ("Raw mean", spread),
+        (
+            "Adjusted level",
+            f"{numbers.level(first['level'])} at the beginning, {numbers.level(last['level'])} at the end",
+        ),
+        ("Expected by the baseline", f"{numbers.level(last['centre'])}, within ±{numbers.level(last['band'])}"),
+        ("Mean score", spread),
         ("Nearest to a limit", _nearest(judged)),
     )
 
@@ -197,7 +231,7 @@ def _nearest(judged: Trace) -> str:
     level = np.abs(judged["level"] - judged["centre"]) / judged["band"]
     shares = {"level": level, **{name: judged[name] for name in ("failures", "spread", "direction")}}
     name, share = max(((name, float(values.max())) for name, values in shares.items()), key=lambda pair: pair[1])
-    return f"{name}, {100 * share:.0f} % of its limit"
+    return f"{name}, {100 * share:.0f}{numbers.NBSP}% of its limit"
 
 
 def _cost(tally: Tally) -> tuple[tuple[str, str], ...]:
@@ -244,27 +278,43 @@ def _limits(tally: Tally) -> tuple[str, ...]:
     )
 
 
-def _chart(trace: tuple[int, Trace] | None, history: PersonaHistory) -> ReportChart:
+def _chart(trace: tuple[int, Trace] | None, history: PersonaHistory, standing: DriftEventRecord | None) -> ReportChart:
     thresholds = history.attempts.thresholds
     accept = thresholds[0] if thresholds else None
-    if trace is None:
-        return ReportChart((), (), (), (), (), accept)
-    before, rows = trace
-
-    def known(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float | None, ...]:
-        return tuple(float(v) if np.isfinite(v) else None for v in values)
-
+    if trace is None or not len(trace[1]):
+        return ReportChart((), (), (), (), (), ("", ""), accept, None)
+    before, every = trace
+    numbered = np.arange(before + 1, before + len(every) + 1)
+    places = list(kept(numbered, every["score"]))
+    own, rows = numbered[places], every[places]
+    since = standing.since if standing is not None else None
     return ReportChart(
-        tuple(range(before + 1, before + len(rows) + 1)),
+        tuple(own.tolist()),
         tuple(rows["score"].astype(float).tolist()),
-        known(rows["level"].astype(float)),
-        known((rows["centre"] - rows["band"]).astype(float)),
-        known((rows["centre"] + rows["band"]).astype(float)),
+        _known(rows["level"]),
+        _known(rows["centre"] - rows["band"]),
+        _known(rows["centre"] + rows["band"]),
+        (_day(_moment(every[0])), _day(_moment(every[-1]))),
         accept,
+        since if since is not None and since <= own[-1] else None,
     )
 
 
-def _pictures(attempts: AttemptLog, output: Path) -> tuple[Path, ...]:
+def _known(values: NDArray[np.float32]) -> tuple[float | None, ...]:
+    return tuple(float(v) if np.isfinite(v) else None for v in values)
+
+
+def _moment(row: np.void) -> datetime:
+    return datetime.fromtimestamp(float(row["at"]), UTC)
+
+
+def _pictures(attempts: AttemptLog, output: Path) -> tuple[ReportPicture, ...]:
     newest = attempts.newest(MAX_PICTURES, "decision='accept' AND has_picture")
-    paths = (output / (r.thumbnail_path or r.image_path or "") for r in newest)
-    return tuple(path for path in paths if path.is_file())
+    pictures = (
+        ReportPicture(
+            output / (r.thumbnail_path or r.image_path or ""),
+            f"{_day(r.timestamp)}, {numbers.score(r.scores.composite)}",
+        )
+        for r in newest
+    )
+    return tuple(picture for picture in pictures if picture.path.is_file())

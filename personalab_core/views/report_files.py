@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from personalab_core.config.atomic_files import write_atomic
 from personalab_core.config.resources import data_path
 from personalab_core.errors import MissingDependencyError
-from personalab_core.views.report import IdentityReport, ReportChart
+from personalab_core.views.report import IdentityReport, ReportPicture
+from personalab_core.views.report_chart import (
+    HEIGHT,
+    HOW_TO_READ,
+    LINE,
+    MUTED,
+    WIDTH,
+    Area,
+    Dots,
+    Label,
+    Point,
+    ReportChart,
+    Shape,
+    Stroke,
+    shapes_of,
+    to_svg,
+)
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
 INSTALL = "pip install 'personalab-core[report]'"
 PICTURE_PX = 320
-WIDTH, HEIGHT, LEFT, BOTTOM = 820.0, 260.0, 44.0, 24.0
-LOW, HIGH = 0.36, 0.92
-BLUE, GREY, FIELD, LINE = "#0F4FB0", "#A9A9B2", "#DCE6F5", "#5F5F68"
+MARGIN_MM = 18.0
+ANCHOR_MM, PICTURE_MM = (26.0, 32.5), (41.0, 51.25)
+PICTURES_PER_ROW = 4
+_INK = "#1B1B1F"
 _PLAIN = str.maketrans({"−": "-", "–": "-", "≥": ">=", "≤": "<=", "’": "'", "\u00a0": " ", "\u202f": " "})
+"""What the PDF's fonts do not have, in letters they have."""
 
 
 def write_report(report: IdentityReport, folder: Path, *, stem: str) -> tuple[Path, Path]:
@@ -46,119 +65,175 @@ def to_html(report: IdentityReport) -> str:
     """
     try:
         from jinja2 import Environment, StrictUndefined
-        from markupsafe import Markup, escape
+        from markupsafe import Markup
     except ImportError:
         raise MissingDependencyError(f"Reports need Jinja2: {INSTALL}") from None
-
-    def table(rows: Sequence[tuple[str, str]]) -> Markup:
-        cells = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows)
-        return Markup(f"<table>{cells}</table>")  # noqa: S704 - every cell was escaped
-
     source = data_path("report", "identity.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     return template.render(
         r=report,
-        table=table,
-        chart=Markup(chart_svg(report.chart)),  # noqa: S704 - numbers only
+        how_to_read=HOW_TO_READ,
+        chart=Markup(to_svg(report.chart)),  # noqa: S704 - numbers, and labels that were escaped
         anchor=_data_url(report.anchor),
-        pictures=[url for path in report.pictures if (url := _data_url(path))],
+        pictures=[(url, p.caption) for p in report.pictures if (url := _data_url(p.path))],
     )
 
 
 def to_pdf(report: IdentityReport) -> bytes:
     """Return the report as PDF, A4.
 
-    Its built-in fonts know the letters of western European languages; others become question marks.
+    Its built-in fonts know the letters of western European languages; others lose their accents, or become
+    question marks.
 
     Raises:
         MissingDependencyError: fpdf2 is not installed.
     """
-    try:
-        from fpdf import FPDF
-    except ImportError:
-        raise MissingDependencyError(f"PDF reports need fpdf2: {INSTALL}") from None
-    pdf = FPDF(format="A4")
-    pdf.set_title(plain(f"Identity report: {report.name}, {report.month}"))
-    pdf.set_auto_page_break(auto=True, margin=18)
-    pdf.set_margins(18, 18)
-    pdf.add_page()
+    pdf = _document(report)
     _head(pdf, report)
-    _section(pdf, "How stable")
+    _section(pdf, "How stable", keep_mm=100)
+    _text(pdf, HOW_TO_READ, 9, colour=MUTED)
+    pdf.ln(2)
     _draw(pdf, report.chart)
     _table(pdf, report.stability)
-    _section(pdf, "What was made")
+    _section(pdf, "What was made", keep_mm=40)
     _table(pdf, report.made)
-    if report.refused:
-        _section(pdf, "Why pictures were refused")
-        _table(pdf, report.refused)
-    _section(pdf, "Events")
-    _table(pdf, [(e.when, " ".join(filter(None, (e.said, e.reason)))) for e in report.events] or [("None", "")])
-    _section(pdf, "Cost")
-    _table(pdf, report.cost)
     if report.pictures:
         _pictures(pdf, report.pictures)
-    _section(pdf, "How it was measured")
-    for line in (*report.method,):
+    if report.refused:
+        _section(pdf, "Why attempts were refused", keep_mm=30)
+        _table(pdf, report.refused)
+    _section(pdf, "Events", keep_mm=30)
+    events = [(f"{e.when}\n{e.what}", " ".join(filter(None, (e.said, e.reason)))) for e in report.events]
+    _table(pdf, events or [("None", "")])
+    _section(pdf, "Cost", keep_mm=20)
+    _table(pdf, report.cost)
+    _section(pdf, "How it was measured", keep_mm=40)
+    for line in report.method:
         _paragraph(pdf, line)
-    _section(pdf, "Limits")
+    _section(pdf, "Limits", keep_mm=40)
     for line in report.limits:
-        _paragraph(pdf, f"- {line}")
-    _paragraph(pdf, f"Made on {report.made_on} from the records of the workspace.")
+        _paragraph(pdf, f"\u2022 {line}")
     return bytes(pdf.output())
 
 
 def plain(text: str) -> str:
     """Return text in the letters that the PDF's built-in fonts have."""
-    return text.translate(_PLAIN).encode("latin-1", "replace").decode("latin-1")
+    return "".join(_plain_letter(letter) for letter in text.translate(_PLAIN))
+
+
+def _plain_letter(letter: str) -> str:
+    if _has(letter):
+        return letter
+    bare = unicodedata.normalize("NFKD", letter)[0]
+    return bare if _has(bare) else "?"
+
+
+def _has(letter: str) -> bool:
+    # The built-in fonts are encoded as Windows-1252.
+    return bool(letter.encode("cp1252", "ignore"))
+
+
+def _document(report: IdentityReport) -> FPDF:
+    """Return an empty document that numbers its pages."""
+    try:
+        from fpdf import FPDF
+    except ImportError:
+        raise MissingDependencyError(f"PDF reports need fpdf2: {INSTALL}") from None
+
+    class Document(FPDF):
+        def footer(self) -> None:
+            self.set_y(-14)
+            self.set_font("Helvetica", "", 8)
+            self.set_text_color(MUTED)
+            words = f"{report.name}, {report.month}. Made on {report.made_on} from the records of the workspace."
+            self.cell(0, 4, plain(words))
+            self.cell(0, 4, f"{self.page_no()} of {{nb}}", align="R")
+
+    pdf = Document(format="A4")
+    pdf.core_fonts_encoding = "cp1252"
+    pdf.set_title(plain(f"Identity report: {report.name}, {report.month}"))
+    pdf.set_auto_page_break(auto=True, margin=MARGIN_MM)
+    pdf.set_margins(MARGIN_MM, MARGIN_MM)
+    pdf.c_margin = 0
+    pdf.add_page()
+    return pdf
 
 
 def _head(pdf: FPDF, report: IdentityReport) -> None:
     top = pdf.get_y()
     picture = _jpeg(report.anchor)
     if picture is not None:
-        pdf.image(picture, x=pdf.w - 18 - 26, y=top, w=26, h=32.5, keep_aspect_ratio=True)
+        width, height = ANCHOR_MM
+        pdf.image(picture, x=pdf.w - MARGIN_MM - width, y=top, w=width, h=height, keep_aspect_ratio=True)
     width = pdf.epw - 32
-    _text(pdf, f"Identity report, {report.month}{', simulated' if report.simulated else ''}", 10, width=width)
-    _text(pdf, report.name, 20, bold=True, width=width)
-    _text(pdf, report.finding, 11, width=width)
-    pdf.set_y(max(pdf.get_y(), top + 36))
+    tag = ", simulated" if report.simulated else ""
+    _text(pdf, f"Identity report: {report.name}, {report.month}{tag}", 10, width=width, colour=MUTED)
+    pdf.ln(1)
+    _text(pdf, report.finding, 17, bold=True, width=width)
+    pdf.ln(1.5)
+    _text(pdf, report.summary, 11, width=width)
+    pdf.set_y(max(pdf.get_y(), top + ANCHOR_MM[1] + 2))
 
 
-def _section(pdf: FPDF, title: str) -> None:
-    pdf.ln(4)
+def _section(pdf: FPDF, title: str, *, keep_mm: float) -> None:
+    """Begin a section; on a new page where less than ``keep_mm`` is left of this one."""
+    if pdf.get_y() + keep_mm > pdf.h - MARGIN_MM:
+        pdf.add_page()
+    else:
+        pdf.ln(6)
     _text(pdf, title, 13, bold=True)
+    pdf.ln(1)
 
 
 def _paragraph(pdf: FPDF, text: str) -> None:
     _text(pdf, text, 10)
+    pdf.ln(1.2)
 
 
-def _text(pdf: FPDF, text: str, size: float, *, bold: bool = False, width: float = 0) -> None:
+def _text(pdf: FPDF, text: str, size: float, *, bold: bool = False, width: float = 0, colour: str = _INK) -> None:
     pdf.set_font("Helvetica", "B" if bold else "", size)
-    pdf.multi_cell(width, size * 0.52, plain(text), new_x="LMARGIN", new_y="NEXT", align="L")
+    pdf.set_text_color(colour)
+    pdf.multi_cell(width, size * 0.5, plain(text), new_x="LMARGIN", new_y="NEXT", align="L")
 
 
 def _table(pdf: FPDF, rows: Sequence[tuple[str, str]]) -> None:
+    from fpdf.fonts import FontFace
+
     pdf.set_font("Helvetica", "", 10)
+    pdf.set_draw_color(LINE)
+    pdf.set_fill_color(255)
     with pdf.table(
-        first_row_as_headings=False, col_widths=(34, 66), borders_layout="HORIZONTAL_LINES", line_height=6, align="LEFT"
+        first_row_as_headings=False,
+        col_widths=(34, 66),
+        borders_layout="HORIZONTAL_LINES",
+        line_height=5.2,
+        padding=(0.8, 2, 0.8, 0),
+        text_align="LEFT",
+        v_align="TOP",
+        align="LEFT",
     ) as table:
-        for row in rows:
-            cells = table.row()
-            for cell in row:
-                cells.cell(plain(cell))
+        for name, value in rows:
+            row = table.row()
+            row.cell(plain(name), style=FontFace(color=MUTED))
+            row.cell(plain(value), style=FontFace(color=_INK))
 
 
-def _pictures(pdf: FPDF, paths: Sequence[Path]) -> None:
-    _section(pdf, "Accepted pictures")
-    if pdf.get_y() + 32 > pdf.h - 18:
-        pdf.add_page()
-    top = pdf.get_y() + 1
-    for place, path in enumerate(paths):
-        picture = _jpeg(path)
-        if picture is not None:
-            pdf.image(picture, x=18 + place * 22, y=top, w=20, h=25, keep_aspect_ratio=True)
-    pdf.set_y(top + 28)
+def _pictures(pdf: FPDF, pictures: Sequence[ReportPicture]) -> None:
+    width, height = PICTURE_MM
+    _section(pdf, "Accepted pictures", keep_mm=height + 20)
+    readable = [(picture, p.caption) for p in pictures if (picture := _jpeg(p.path)) is not None]
+    for begin in range(0, len(readable), PICTURES_PER_ROW):
+        if pdf.get_y() + height + 8 > pdf.h - MARGIN_MM:
+            pdf.add_page()
+        top = pdf.get_y()
+        for place, (picture, caption) in enumerate(readable[begin : begin + PICTURES_PER_ROW]):
+            left = MARGIN_MM + place * (width + 3.3)
+            pdf.image(picture, x=left, y=top, w=width, h=height, keep_aspect_ratio=True)
+            pdf.set_xy(left, top + height + 0.5)
+            pdf.set_font("Helvetica", "", 8)
+            pdf.set_text_color(MUTED)
+            pdf.cell(width, 4, plain(caption))
+        pdf.set_xy(MARGIN_MM, top + height + 7)
 
 
 def _draw(pdf: FPDF, chart: ReportChart) -> None:
@@ -166,91 +241,37 @@ def _draw(pdf: FPDF, chart: ReportChart) -> None:
     if not chart.numbers:
         _paragraph(pdf, "No record in this month.")
         return
-    left, top, scale = pdf.get_x(), pdf.get_y() + 2, pdf.epw / WIDTH
-    place = _placing(chart)
-
-    def at(number: float, value: float) -> tuple[float, float]:
-        x, y = place(number, value)
-        return left + x * scale, top + y * scale
-
-    _polygon(pdf, [at(n, v) for n, v in _outline(chart)])
-    pdf.set_draw_color(GREY)
-    pdf.set_fill_color(GREY)
-    for number, score in zip(chart.numbers, chart.scores, strict=True):
-        x, y = at(number, score)
-        pdf.ellipse(x - 0.5, y - 0.5, 1.0, 1.0, style="F")
-    pdf.set_draw_color(BLUE)
-    pdf.set_line_width(0.6)
-    for run in _runs(chart.numbers, chart.levels):
-        pdf.polyline([at(n, v) for n, v in run])
+    left, top, scale = pdf.get_x(), pdf.get_y(), pdf.epw / WIDTH
+    for shape in shapes_of(chart):
+        _draw_shape(pdf, shape, left, top, scale)
     pdf.set_line_width(0.2)
-    pdf.set_font("Helvetica", "", 8)
-    for value in (0.4, 0.6, 0.8):
-        x, y = at(chart.numbers[0], value)
-        pdf.text(left, y + 1, f"{value:.1f}")
-    pdf.text(left + LEFT * scale, top + HEIGHT * scale + 3, f"record {chart.numbers[0]} to {chart.numbers[-1]}")
-    pdf.set_y(top + HEIGHT * scale + 6)
+    pdf.set_draw_color(LINE)
+    pdf.set_y(top + HEIGHT * scale + 1)
 
 
-def _polygon(pdf: FPDF, outline: Sequence[tuple[float, float]]) -> None:
-    if outline:
-        pdf.set_fill_color(FIELD)
-        pdf.polygon(outline, style="F")
+def _draw_shape(pdf: FPDF, shape: Shape, left: float, top: float, scale: float) -> None:
+    def at(point: Point) -> Point:
+        return left + point[0] * scale, top + point[1] * scale
 
-
-def chart_svg(chart: ReportChart) -> str:
-    """Return the chart as SVG: grey points, the level's field of limits, the blue level."""
-    if not chart.numbers:
-        return "<p>No record in this month.</p>"
-    place = _placing(chart)
-
-    def path(points: Sequence[tuple[float, float]]) -> str:
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(n, v) for n, v in points))
-
-    parts = [f'<polygon points="{path(_outline(chart))}" fill="{FIELD}"/>'] if _outline(chart) else []
-    for value in (0.4, 0.6, 0.8):
-        _, y = place(chart.numbers[0], value)
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#E3E3E7"/>')
-        parts.append(f'<text x="0" y="{y + 4:.1f}" font-size="12" fill="{LINE}">{value:.1f}</text>')
-    for number, score in zip(chart.numbers, chart.scores, strict=True):
-        x, y = place(number, score)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{GREY}"/>')
-    parts += [
-        f'<polyline points="{path(run)}" fill="none" stroke="{BLUE}" stroke-width="2.5"/>'
-        for run in _runs(chart.numbers, chart.levels)
-    ]
-    words = f"record {chart.numbers[0]} to {chart.numbers[-1]}"
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 4}" font-size="12" fill="{LINE}">{words}</text>')
-    alt = f"Scores and adjusted level, {words}"
-    return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{alt}">{"".join(parts)}</svg>'
-
-
-def _placing(chart: ReportChart) -> Callable[[float, float], tuple[float, float]]:
-    low, high = min([LOW, *chart.scores]), max([HIGH, *chart.scores])
-    first, last = chart.numbers[0], chart.numbers[-1]
-
-    def place(number: float, value: float) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - 8) * ((number - first) / max(last - first, 1))
-        return x, (HEIGHT - BOTTOM) * (1 - (value - low) / (high - low))
-
-    return place
-
-
-def _outline(chart: ReportChart) -> list[tuple[float, float]]:
-    lower = [(n, v) for n, v in zip(chart.numbers, chart.lower, strict=True) if v is not None]
-    upper = [(n, v) for n, v in zip(chart.numbers, chart.upper, strict=True) if v is not None]
-    return [*lower, *reversed(upper)]
-
-
-def _runs(numbers: Sequence[int], values: Sequence[float | None]) -> list[list[tuple[float, float]]]:
-    """Return the stretches without a gap that have at least two points."""
-    runs: list[list[tuple[float, float]]] = [[]]
-    for number, value in zip(numbers, values, strict=True):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append((number, value))
-    return [run for run in runs if len(run) > 1]
+    match shape:
+        case Area(points, colour):
+            pdf.set_fill_color(colour)
+            pdf.polygon([at(p) for p in points], style="F")
+        case Stroke(points, colour, width, dashed):
+            pdf.set_draw_color(colour)
+            pdf.set_line_width(width * scale)
+            pdf.set_dash_pattern(*((0.8, 0.8) if dashed else ()))
+            pdf.polyline([at(p) for p in points])
+            pdf.set_dash_pattern()
+        case Dots(points, colour, radius):
+            pdf.set_fill_color(colour)
+            for x, y in map(at, points):
+                pdf.circle(x, y, radius * scale, style="F")
+        case Label(point, text, colour, ends):
+            pdf.set_font("Helvetica", "", 8)
+            pdf.set_text_color(colour)
+            x, y = at(point)
+            pdf.text(x - (pdf.get_string_width(plain(text)) if ends else 0), y, plain(text))
 
 
 def _jpeg(path: Path | None) -> io.BytesIO | None:

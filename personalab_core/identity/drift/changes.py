@@ -29,7 +29,7 @@ AFTER_CHANGE = 60
 MIN_CELL = 3
 MIN_PER_PLACE, SETTLED_AFTER, PLACE_ERRORS = 4, 30, 2.0
 """Records of each provider or framing, and in all, before a place is named; and its distance in standard errors."""
-_Z_SD = 1.15
+BATCHED_SD = 1.15
 """Standard deviation of the mean of residuals times sqrt(n), with the autocorrelation usual among personas."""
 
 _APART = 10
@@ -257,7 +257,7 @@ def _alone(groups: dict[str, list[float]]) -> str | None:
         rest = [z for other, values in groups.items() if other != name for z in values]
         if not rest:
             return None
-        difference = (fmean(own) - fmean(rest)) / (_Z_SD * math.hypot(len(own) ** -0.5, len(rest) ** -0.5))
+        difference = (fmean(own) - fmean(rest)) / (BATCHED_SD * math.hypot(len(own) ** -0.5, len(rest) ** -0.5))
         if abs(difference) > PLACE_ERRORS and abs(_errors(own)) > PLACE_ERRORS and abs(_errors(rest)) < PLACE_ERRORS:
             return name
     return None
@@ -269,4 +269,4 @@ def _all_off(groups: dict[str, list[float]]) -> bool:
 
 
 def _errors(z: Sequence[float]) -> float:
-    return fmean(z) * math.sqrt(len(z)) / _Z_SD
+    return fmean(z) * math.sqrt(len(z)) / BATCHED_SD

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from personalab_core.identity.drift.residuals import BASELINE
 from personalab_core.identity.drift.status import DriftStatus, SourceOffset
 from personalab_core.schemas.drift import DriftState
@@ -41,6 +43,11 @@ def headline(status: DriftStatus, name: str) -> str:
         case _:
             scores = ", though its scores have not" if _scores_stay(status) else ""
             return f"The face of {name} has moved {since(status)}{scores}."
+
+
+def named(sentence: str, persona: str, name: str) -> str:
+    """Return a recorded sentence, which calls the persona by its id, with its name."""
+    return re.sub(rf"(?<![\w-]){re.escape(persona)}(?![\w-])", lambda _: name, sentence, count=1)
 
 
 def since(status: DriftStatus) -> str:

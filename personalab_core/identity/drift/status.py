@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from statistics import median
 
 from personalab_core.identity.drift.changes import (
+    BATCHED_SD,
+    PLACE_ERRORS,
     ChangePoint,
     MixSplit,
     Origin,
@@ -20,6 +23,7 @@ from personalab_core.identity.drift.changes import (
 from personalab_core.identity.drift.charts import FAILURE_CUT
 from personalab_core.identity.drift.direction import DirectionChart
 from personalab_core.identity.drift.monitor import CHARTS, LEVEL_RECORDS, Alarm, Charts, DriftMonitor, Past
+from personalab_core.identity.drift.parameters import ChartName
 from personalab_core.schemas import DriftState, FrameSize
 
 
@@ -54,7 +58,7 @@ class DriftStatus:
         within: The chart is back within its limit.
         also: Other charts beyond their limit.
         unknown: Framings and sources with too few records to be judged.
-        offsets: Of the sources that are known.
+        offsets: Of the sources that differ by two standard errors.
     """
 
     state: DriftState
@@ -77,12 +81,13 @@ class DriftStatus:
     offsets: tuple[SourceOffset, ...] = ()
 
 
-def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
+def status_of(monitor: DriftMonitor, *, offset: int = 0, chart: ChartName | None = None) -> DriftStatus:
     """Return the status of a monitor.
 
     Args:
         monitor: Of the timeline.
         offset: Records of the timeline before its baseline began.
+        chart: Tell of what this chart found, if it did; else of what says most.
     """
     state, charts = monitor.state, monitor.charts
     n = offset + state.n
@@ -92,7 +97,7 @@ def status_of(monitor: DriftMonitor, *, offset: int = 0) -> DriftStatus:
     unknown, offsets = _unknown(state.known, state.past), _offsets(monitor, charts)
     common = DriftStatus(DriftState.IN_CONTROL, n, state.n, level=level, unknown=unknown, offsets=offsets)
     # A fallen level says more than the moved face that it usually comes with; else the first one counts.
-    alarms = sorted(state.alarms, key=lambda a: (a.chart != "level", a.number, CHARTS.index(a.chart)))
+    alarms = sorted(state.alarms, key=lambda a: (a.chart != chart, a.chart != "level", a.number, CHARTS.index(a.chart)))
     if not alarms:
         return common
     return _found(monitor, charts, alarms, common, offset)
@@ -112,11 +117,15 @@ def _offsets(monitor: DriftMonitor, charts: Charts) -> tuple[SourceOffset, ...]:
     state, usual = monitor.state, _usual_source(monitor)
     own = charts.fit.sources.get(usual, 0.0)
     levels = [(state.reference or usual, 0.0), *charts.fit.sources.items()]
-    return tuple(
-        SourceOffset(name, usual, level - own)
-        for name, level in levels
-        if name != usual and state.known.get(f"source {name}", 0) >= LEVEL_RECORDS
-    )
+    found = []
+    for name, level in levels:
+        n, n_usual = (state.known.get(f"source {source}", 0) for source in (name, usual))
+        if name == usual or min(n, n_usual) < LEVEL_RECORDS:
+            continue
+        error = BATCHED_SD * unit(monitor, charts) * math.hypot(n**-0.5, n_usual**-0.5)
+        if abs(level - own) > PLACE_ERRORS * error:
+            found.append(SourceOffset(name, usual, level - own))
+    return tuple(found)
 
 
 def unit(monitor: DriftMonitor, charts: Charts, framing: FrameSize = "half") -> float:

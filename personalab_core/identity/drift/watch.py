@@ -7,7 +7,7 @@ anew. Nothing of it runs inside the attempt loop.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from personalab_core.errors import InputError
 from personalab_core.identity.drift.following import SeriesState, WatchState, blocks_of, record_in, trace_row
 from personalab_core.identity.drift.monitor import DriftMonitor
 from personalab_core.identity.drift.observing import EmbeddingRows, observe, source_of
-from personalab_core.identity.drift.parameters import DriftParameters, Usual, shipped_parameters
+from personalab_core.identity.drift.parameters import ChartName, DriftParameters, Usual, shipped_parameters
 from personalab_core.identity.drift.pooling import PersonaFit, pool
 from personalab_core.identity.drift.sentences import explanation, headline
 from personalab_core.identity.drift.status import DriftStatus, state_of, status_of
@@ -34,6 +34,8 @@ from personalab_core.schemas import DriftEventRecord, DriftRecord, DriftState, c
 MONITOR_FOLDER = "monitor"
 CANARY_FOLDER = "canaries"
 """Below the folder of timelines: those of the fixed prompts, which are a series of their own."""
+SAME_WITHIN = 20
+"""Two alarms of one chart, within so many records and without an answer between them, are one."""
 _ANCHOR_DIGITS = 12
 
 
@@ -320,7 +322,7 @@ class _Work:
         series.last_line = self._state.lines
         for chart in reading.raised:
             alarm = next(a for a in monitor.state.alarms if a.chart == chart)
-            self._event("alarm", key, record, state_of(alarm))
+            self._event("alarm", key, record, state_of(alarm), chart=chart)
 
     def _begin(self, key: str, record: DriftRecord) -> SeriesState:
         earlier = self._state.current
@@ -400,11 +402,11 @@ class _Work:
         state: DriftState,
         *,
         sentence: str | None = None,
+        chart: ChartName | None = None,
     ) -> None:
         series = self._state.series[key]
-        status = status_of(self._monitor(key), offset=series.offset)
+        status = status_of(self._monitor(key), offset=series.offset, chart=chart)
         said = sentence or " ".join(filter(None, (headline(status, self._persona), explanation(status))))
-        found = state is status.state
         self._found.append(
             DriftEventRecord(
                 timestamp=self._watch.now(),
@@ -416,9 +418,9 @@ class _Work:
                 line=self._state.lines,
                 number=series.n,
                 attempt_id=record.attempt_id,
-                since=status.since if found else None,
-                since_error=status.since_error if found else None,
-                size=status.size if found else None,
+                since=status.since,
+                since_error=status.since_error,
+                size=status.size,
                 sentence=said,
                 simulated=record.simulated,
             )
@@ -429,14 +431,18 @@ class _Work:
         if not self._found:
             return
         journal = self._watch.events(self._persona)
-        known = {_identity(e) for e in journal.read().records}
+        known = journal.read().records
         for event in self._found:
-            if _identity(event) not in known:
+            if not _is_known(event, known):
                 journal.append(event)
 
 
-def _identity(event: DriftEventRecord) -> tuple[object, ...]:
-    return event.event, event.series, event.segment, event.state, event.attempt_id
+def _is_known(event: DriftEventRecord, known: Sequence[DriftEventRecord]) -> bool:
+    """Return whether this was recorded before; another version of the monitor may notice it a little later."""
+    own = [e for e in known if (e.series, e.segment) == (event.series, event.segment)]
+    held = [e.number for e in own if e.event == "held" and e.number < event.number]
+    near = [e for e in own if (e.event, e.state) == (event.event, event.state)]
+    return any(abs(e.number - event.number) <= SAME_WITHIN and not any(n >= e.number for n in held) for e in near)
 
 
 __all__ = ["Drift", "DriftWatch", "empty"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from personalab_core.errors import InputError
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.report import IdentityReport, Month, build_report
-from personalab_core.views.report_files import chart_svg, plain, to_html, to_pdf, write_report
+from personalab_core.views.report_chart import BLUE, WINE, Label, ReportChart, Stroke, shapes_of, to_svg
+from personalab_core.views.report_files import plain, to_html, to_pdf, write_report
 from tests.support.workspace_builder import NOW, WorkspaceBuilder
 
 
@@ -32,12 +34,38 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> IdentityReport:
 
 def test_it_says_what_was_made_and_what_was_found(report: IdentityReport) -> None:
     assert report.month == "November 2026"
-    assert "has changed since about record" in report.finding
+    assert report.finding.startswith("Inès has changed since about record")
+    assert report.summary.startswith("66 of ")
     assert dict(report.made)["Assets worked on"] == "66"
     assert dict(report.cost) == {"Spent": "$0.00, simulated"}
-    assert [e.when for e in report.events] == ["2026-11-22"]
+    assert [(e.when, e.what) for e in report.events] == [("22 Nov", "Found: level down")]
+    assert report.events[0].said.startswith("Inès has changed"), "the name, not the id"
     assert report.chart.levels[0] is None and report.chart.levels[-1] is not None
+    assert report.chart.change is not None and report.chart.days[1] == "22 Nov"
     assert len(report.pictures) == 8
+
+
+def test_the_chart_is_blue_before_the_change_and_wine_since() -> None:
+    """Ten records, the first four calibrating, changed from the eighth on."""
+    levels = (None,) * 4 + (0.7,) * 6
+    chart = ReportChart(
+        numbers=tuple(range(1, 11)),
+        scores=(0.7,) * 10,
+        levels=levels,
+        lower=tuple(None if v is None else v - 0.05 for v in levels),
+        upper=tuple(None if v is None else v + 0.05 for v in levels),
+        days=("1 Nov", "9 Nov"),
+        accept_threshold=0.55,
+        change=8,
+    )
+    lines = [(s.colour, len(s.points)) for s in shapes_of(chart) if isinstance(s, Stroke) and s.width == 2.5]
+    assert lines == [(BLUE, 4), (WINE, 3)]
+    texts = {s.text for s in shapes_of(chart) if isinstance(s, Label)}
+    expected = {"calibrating", "accept 0.55", "level 0.700", "about record 8", "record 1, 1 Nov", "record 10, 9 Nov"}
+    assert expected <= texts
+    later = replace(chart, change=0)
+    assert {s.colour for s in shapes_of(later) if isinstance(s, Stroke) and s.width == 2.5} == {WINE}
+    assert not any(isinstance(s, Label) and s.text.startswith("about") for s in shapes_of(later))
 
 
 def test_the_html_holds_everything_and_escapes_names(report: IdentityReport) -> None:
@@ -59,12 +87,12 @@ def test_a_month_without_a_record_is_said(typical: Mapping[str, PersonaHistory],
     rooms = {"output": tmp_path, "references": tmp_path}
     empty = build_report(typical["noor"], Month.of("2020-01"), rooms=rooms, now=NOW)
     assert empty.finding == "Nothing was made of Noor in this month."
-    assert chart_svg(empty.chart) == "<p>No record in this month.</p>"
+    assert to_svg(empty.chart) == "<p>No record in this month.</p>"
     assert to_pdf(empty).startswith(b"%PDF-")
 
 
-def test_letters_the_pdf_lacks_become_question_marks() -> None:
-    assert plain("−0.058 – Żaneta") == "-0.058 - ?aneta"
+def test_letters_the_pdf_lacks_lose_their_accents() -> None:
+    assert plain("−0.058 – Żaneta Müller 美") == "-0.058 - Zaneta Müller ?"
 
 
 @pytest.mark.parametrize("text", ["2026-13", "2026", "26-01", "October 2026"])
