@@ -110,7 +110,8 @@ def _runway(config: Config) -> LLMClient:
 
 
 def _http(config: Config) -> LLMClient:
-    from personalab_core.llm.http_adapter import Endpoint, HttpImageAdapter, HttpJobAdapter, HttpTextAdapter
+    from personalab_core.llm.http_adapter import HttpImageAdapter, HttpJobAdapter, HttpTextAdapter
+    from personalab_core.llm.http_endpoint import Endpoint
     from personalab_core.llm.http_recipe import PROVIDER, Recipe
 
     parts: dict[Modality, LLMClient] = {}

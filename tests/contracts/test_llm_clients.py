@@ -25,7 +25,8 @@ from personalab_core.llm import (
     provider_of,
 )
 from personalab_core.llm.gemini import GeminiAdapter
-from personalab_core.llm.http_adapter import Endpoint, HttpImageAdapter
+from personalab_core.llm.http_adapter import HttpImageAdapter
+from personalab_core.llm.http_endpoint import Endpoint
 from personalab_core.llm.http_recipe import Recipe
 from personalab_core.llm.simulated import SimulatedClient
 from personalab_core.llm.simulated_faults import FaultRates

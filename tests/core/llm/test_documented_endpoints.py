@@ -19,7 +19,8 @@ from personalab_core.errors import (
     ProviderTimeoutError,
 )
 from personalab_core.llm import ImagePart, ResumableImages, create_client, provider_of
-from personalab_core.llm.http_adapter import Endpoint, HttpJobAdapter
+from personalab_core.llm.http_adapter import HttpJobAdapter
+from personalab_core.llm.http_endpoint import Endpoint
 from personalab_core.llm.http_recipe import Recipe
 from tests.support.comfyui import ComfyUI, comfyui, form_of
 from tests.support.documented import documented_config, examples

@@ -25,7 +25,8 @@ from personalab_core.errors import (
     RateLimitError,
 )
 from personalab_core.llm import create_client
-from personalab_core.llm.http_adapter import Endpoint, HttpImageAdapter
+from personalab_core.llm.http_adapter import HttpImageAdapter
+from personalab_core.llm.http_endpoint import Endpoint
 from personalab_core.llm.http_recipe import Recipe, filled, filled_path
 from personalab_core.llm.outputs import Outputs
 from tests.support.fakes import tiny_png
