@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from personalab_core.cli.entry import app
 from personalab_core.config import PersonaStore, data_path, load_config
 from personalab_core.jobs import BatchItem, BatchParams, JobStore, WorkspaceRef
+from personalab_core.observability import GenerationMetricsLogger
 
 PERSONA = "daniperez"
 
@@ -76,12 +77,20 @@ def test_status_says_what_waits_and_what_to_do(workspace: Path) -> None:
 def test_a_batch_is_made_by_a_process_of_its_own(workspace: Path) -> None:
     assert run(workspace, "anchors", "generate", PERSONA, "--candidates", 1).exit_code == 0
     plan = workspace / "plan.yml"
-    plan.write_text("persona: daniperez\nname: Two\nassets: [{scenarios: [studio_portrait, cafe_selfie]}]\n")
+    plan.write_text(
+        "persona: daniperez\nname: Two and a film\nassets:\n"
+        "  - scenarios: [studio_portrait, cafe_selfie]\n"
+        "  - {asset_type: video, prompt: {action_details: waving, framing: headshot, duration_s: 1}}\n"
+    )
     answer = run(workspace, "batch", "run", plan, "--json")
     document: dict[str, Any] = json.loads(answer.stdout)
-    assert (document["state"], document["total"], document["done"]) == ("done", 2, 2)
-    assert sum(document["outcomes"].values()) == 2
-    assert answer.exit_code == (0 if document["accepted"] == 2 else 1)
+    assert (document["state"], document["total"], document["done"]) == ("done", 3, 3)
+    assert sum(document["outcomes"].values()) == 3
+    assert answer.exit_code == (0 if document["accepted"] == 3 else 1)
+    records = GenerationMetricsLogger(load_config(workspace=workspace).paths.output).read_log(PERSONA)
+    ended = {record.asset_id: record.asset_type for record in records if record.final}
+    assert sorted(ended.values()) == ["image", "image", "video"]
+    assert all(r.video is not None and r.video.identity is not None for r in records if r.asset_type == "video")
     assert run(workspace, "log", "verify").exit_code == 0
     bundle = workspace / "evidence.zip"
     assert run(workspace, "log", "export", PERSONA, "--out", bundle).exit_code == 0
