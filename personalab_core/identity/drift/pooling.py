@@ -45,7 +45,8 @@ def pool(fits: Sequence[PersonaFit], shipped: Usual) -> Usual:
 
     return shipped.model_copy(
         update={
-            "level": offset(lambda fit: fit.level, shipped.level.sd / 2),
+            # Where the others are says little about a new persona: her own records decide.
+            "level": offset(lambda fit: fit.level, shipped.level.sd),
             "half": offset(lambda fit: fit.half),
             "full": offset(lambda fit: fit.full),
             "face_size": offset(lambda fit: fit.face_size, shipped.face_size.sd / 2),
