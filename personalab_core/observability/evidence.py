@@ -22,7 +22,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -101,31 +101,20 @@ def export_evidence(sources: EvidenceSources, path: Path, *, now: datetime) -> E
     if not files:
         raise InputError(f"There is no record of {sources.persona or 'any persona'} in {sources.output}.")
     with _written_whole(path) as bundle:
-        claimed: list[AssetClaim] = []
-        heads: dict[str, Any] = {}
-        instruments: dict[str, Any] = {}
-        for file in files:
-            with workspace_errors("read", file):
-                data = file.read_bytes()
-            name = _member_of(file, sources)
-            bundle.add(name, data)
-            report, of_file = scan(name, io.BytesIO(data))
-            heads[name] = {"n": report.chain.n, "last_hash": report.head.record_hash}
-            claimed += of_file
-            instruments |= _instruments(data)
-        claims = in_force(claimed)
+        records = _add_records(bundle, files, sources)
+        claims = in_force(records.claims)
         missing = _add_assets(bundle, claims, sources)
         for file in sources.personas:
             bundle.add(f"personas/{file.name}", file.read_bytes())
         bundle.add("configuration.json", _json(sources.configuration))
-        bundle.add("models.json", _json({"instruments": list(instruments.values()), "installed": sources.models}))
-        n_records = sum(head["n"] for head in heads.values())
+        models = {"instruments": list(records.instruments.values()), "installed": sources.models}
+        bundle.add("models.json", _json(models))
         manifest = {
             "format": FORMAT,
             "made_at": now.isoformat(),
             "package_version": __version__,
             "persona": sources.persona,
-            "heads": heads,
+            "heads": records.heads,
             "assets": [{"root": c.root, "path": c.path, "sha256": c.sha256} for c in claims],
             "missing": sorted(missing),
         }
@@ -133,7 +122,7 @@ def export_evidence(sources: EvidenceSources, path: Path, *, now: datetime) -> E
         bundle.add(_SUMS, "".join(f"{digest}  {name}\n" for name, digest in bundle.sums.items()).encode())
     with workspace_errors("read", path), path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Evidence(path, digest, n_records, len(claims) - len(missing), tuple(sorted(missing)))
+    return Evidence(path, digest, records.n, len(claims) - len(missing), tuple(sorted(missing)))
 
 
 def verify_evidence(path: Path) -> Verification:
@@ -204,6 +193,34 @@ def _written_whole(path: Path) -> Iterator[_Bundle]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Records:
+    """What the files of records in a bundle hold: how each chain ends, what they claim, what measured."""
+
+    heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    claims: list[AssetClaim] = field(default_factory=list)
+    instruments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int:
+        return sum(head["n"] for head in self.heads.values())
+
+
+def _add_records(bundle: _Bundle, files: Iterable[Path], sources: EvidenceSources) -> _Records:
+    """Add every file of records byte for byte, and return what is in them."""
+    found = _Records()
+    for file in files:
+        with workspace_errors("read", file):
+            data = file.read_bytes()
+        name = _member_of(file, sources)
+        bundle.add(name, data)
+        report, claims = scan(name, io.BytesIO(data))
+        found.heads[name] = {"n": report.chain.n, "last_hash": report.head.record_hash}
+        found.claims += claims
+        found.instruments |= _instruments(data)
+    return found
 
 
 def _add_assets(bundle: _Bundle, claims: Iterable[AssetClaim], sources: EvidenceSources) -> set[str]:

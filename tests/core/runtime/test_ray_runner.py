@@ -16,6 +16,7 @@ import pytest
 from personalab_core.config import Config
 from personalab_core.errors import MissingDependencyError
 from personalab_core.generation import ImageGenerator, RetryPolicy, VideoGenerator
+from personalab_core.generation.seeds import derived_seed
 from personalab_core.identity import FrameExtractor, IdentityPolicy, VideoIdentityEvaluator
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import GenerationOrchestrator, VideoOrchestrator
@@ -32,6 +33,7 @@ from tests.support.batch import (
     submissions,
     workspace,
 )
+from tests.support.fakes import tiny_png
 from tests.support.loop_fakes import PERSONA
 from tests.support.moody import MoodyClient, MoodyEvaluator, mixed_jobs, moody_anchor
 
@@ -197,6 +199,17 @@ def test_a_long_operation_is_collected_by_another_worker(cluster: Any, second_no
     assert set(submissions(log).values()) == {1}
 
 
+@pytest.mark.slow
+def test_a_measurement_that_hangs_costs_its_picture_and_its_worker(cluster: Any, tmp_path: Path) -> None:
+    config = workspace(tmp_path / "ws", f"{SETTINGS}  eval_timeout_s: 5\n")
+    make_client = Maker(CountingClient, tmp_path / "submissions", 0.0)
+    with RayRunner(config, make_client=make_client, make_evaluator=HangsAtTheFirst, n_evaluators=1) as runner:
+        first, *others = runner.run(jobs(4))
+    assert first.outcome is AssetOutcome.UNMEASURED
+    assert "the measuring worker gave no answer within 5 s on this file and was ended" in first.sentence
+    assert [result.accepted for result in others] == [True] * 3
+
+
 class Maker:
     """Makes clients on the workers."""
 
@@ -215,6 +228,16 @@ class AlwaysAccepts(PictureEvaluator):
         result = super().evaluate(anchor_path, candidate_paths)
         sure = result.candidates[0].model_copy(update={"composite_score": 0.9})
         return result.model_copy(update={"candidates": (sure,)})
+
+
+class HangsAtTheFirst(AlwaysAccepts):
+    """Never gives an answer about the picture of the first job."""
+
+    def evaluate(self, anchor_path: Any, candidate_paths: Any) -> Any:
+        first = jobs(1)[0].seed
+        if Path(candidate_paths[0]).read_bytes() == tiny_png(derived_seed(first, 1) % 251):
+            threading.Event().wait()
+        return super().evaluate(anchor_path, candidate_paths)
 
 
 def test_without_ray_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
