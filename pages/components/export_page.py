@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -13,16 +14,18 @@ from pages.components import access, loaders, notices, rows, snippets, state, up
 from pages.components.parts import component, known
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import ExportParams, Job
-from personalab_core.schemas import Character
+from personalab_core.schemas import Character, PlannedContent
 from personalab_core.views import exports, numbers
 from personalab_core.views.history import PersonaHistory
-from personalab_core.views.runs import run_row
+from personalab_core.views.runs import rows_to_show
 from personalab_core.views.workspace import Workspace
 
 _PICKS = component("picks")
 _PLAIN = ""
 _SOURCES = {"anchor": "As the anchor came to be", "no": "Generated throughout", "yes": "A real picture went in"}
 MAX_CHECK_MB = 400
+MAX_ADVICE_LINES = 8
+"""So many assets are named for one piece of advice."""
 
 
 def _ignored() -> None:
@@ -53,6 +56,7 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
         snippets.head(f"Export of {history.name}", answer, detail, simulated=space.config.simulates("image"))
         if assets and not offer.marked:
             snippets.field_problem("Files leave unmarked.")
+    notices.show_refused()
     st.space("small")
     _runs(space, history)
     if assets:
@@ -60,6 +64,7 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
         with a:
             snippets.section("What leaves", "Click to pick; the newest stand first.")
             picked = _pick(assets, history)
+            _advice(exports.advice_on(space.config, history, picked))
         with b:
             _form(space, history, offer, picked)
     elif st.button("Generate pictures", type="primary", key="export.generate"):
@@ -79,62 +84,102 @@ def _pick(assets: Sequence[exports.AssetCard], history: PersonaHistory) -> list[
     return picked
 
 
+def _advice(groups: Sequence[exports.AdviceGroup]) -> None:
+    """Show what the quality check says of what is picked, and the numbers behind it."""
+    if not groups:
+        return
+    snippets.section("What the quality check says", "It only advises; who is in the picture is decided elsewhere.")
+    for group in groups:
+        snippets.block(snippets.decision(group.mark), snippets.lead(group.sentence))
+        for line in group.lines[:MAX_ADVICE_LINES]:
+            snippets.small(line)
+        if len(group.lines) > MAX_ADVICE_LINES:
+            snippets.small(f"and {len(group.lines) - MAX_ADVICE_LINES} more")
+
+
 def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, picked: list[str]) -> None:
+    posts = {asset: item for asset, item in space.plans.posts(history.id).items() if asset in picked}
+    _shape(offer)
+    _texts(offer, posts, picked)
+    label = f"Export {numbers.plural(len(picked), 'asset')}" if picked else "Pick what leaves"
+    access.button(
+        label,
+        type="primary",
+        key="export.start",
+        disabled=not picked,
+        on_click=notices.do,
+        args=(partial(_start, space, history.id, offer, picked, list(posts)),),
+    )
+
+
+def _shape(offer: exports.Offer) -> None:
     snippets.section("In which shape")
     channels = {choice.id: choice.name for choice in offer.channels}
     looks = {choice.id: choice.name for choice in offer.looks}
     ids = list(channels)
     first = ids.index("instagram_portrait") if "instagram_portrait" in ids else 0
-    channel = st.selectbox("Channel", ids, first, format_func=lambda i: channels[i], key="export.channel")
-    look = st.selectbox(
-        "Look", [_PLAIN, *looks], format_func=lambda i: looks.get(i, "None: as generated"), key="export.look"
+    st.selectbox("Channel", ids, first, format_func=lambda i: channels[i], key="export.channel")
+    st.selectbox("Look", [_PLAIN, *looks], format_func=lambda i: looks.get(i, "None: as generated"), key="export.look")
+    st.slider(
+        "Sharpening", 0.0, 2.0, 0.0, 0.1, key="export.sharpen", help="Of everything that is picked. Off by default."
     )
-    sharpen = st.slider(
-        "Sharpening",
-        0.0,
-        2.0,
-        0.0,
-        0.1,
-        key="export.sharpen",
-        help="Off by default. Safe where the check of a picture or video says so: same person, but soft. "
-        "Videos keep their pictures as they are.",
+    st.checkbox(
+        "Sharpen what the check calls soft",
+        offer.sharpen_as_advised,
+        key="export.sharpen_advised",
+        help="Only what the quality check at the left names as soft. No threshold of the identity is touched.",
     )
-    snippets.small("The crop keeps the face. Identity is measured again on every picture, and the loss is shown.")
+    st.checkbox(
+        "Super-resolve it, too",
+        offer.super_resolve_as_advised,
+        key="export.super_res_advised",
+        help="Doubles what the check calls soft before it takes the channel's size.",
+    )
+    snippets.small(
+        "The crop keeps the face, in a video that of all frames. Identity is measured again on whatever was changed, "
+        "and the loss is shown. “As it is” leaves a video's frames untouched; a look is for pictures."
+    )
+
+
+def _texts(offer: exports.Offer, posts: Mapping[str, PlannedContent], picked: Sequence[str]) -> None:
     snippets.section("What stands beside it", below=True)
-    caption = st.text_area("Caption", key="export.caption", max_chars=5000)
-    disclosure = st.text_input("Disclosure", offer.disclosure, key="export.disclosure", max_chars=500)
-    source = st.selectbox("Origin", list(_SOURCES), format_func=lambda i: _SOURCES[i], key="export.source")
+    for asset, item in posts.items():
+        st.text_area(f"Caption of “{item.title}”", item.post, key=_caption_key(asset), max_chars=5000)
+    if len(posts) < max(1, len(picked)):
+        st.text_area("Caption of the others" if posts else "Caption", key="export.caption", max_chars=5000)
+    st.text_input("Disclosure", offer.disclosure, key="export.disclosure", max_chars=500)
+    st.selectbox("Origin", list(_SOURCES), format_func=lambda i: _SOURCES[i], key="export.source")
     snippets.small("“As the anchor came to be”: an anchor that a person brought makes it a composite.")
-    label = f"Export {numbers.plural(len(picked), 'asset')}" if picked else "Pick what leaves"
-    if access.button(label, type="primary", key="export.start", disabled=not picked):
-        changed: dict[str, JsonValue] = {"publishing.disclosure": disclosure}
-        params = ExportParams(
-            workspace=space.reference,
-            overrides=changed if disclosure != offer.disclosure else {},
-            persona=history.id,
-            channel=channel,
-            assets=tuple(picked),
-            look=look or None,
-            sharpen=sharpen,
-            caption=caption,
-            composite={"yes": True, "no": False}.get(source),
-        )
-        _start(space, params)
 
 
-def _start(space: Workspace, params: ExportParams) -> None:
-    try:
-        space.jobs.submit("export", params)
-    except PersonalabError as error:
-        notices.show_refusal(str(error))
-        return
-    st.rerun()
+def _caption_key(asset: str) -> str:
+    return f"export.caption.{asset}"
+
+
+def _start(space: Workspace, persona: str, offer: exports.Offer, picked: Sequence[str], planned: Sequence[str]) -> None:
+    """Start the job with what the form holds now."""
+    asked = st.session_state
+    changed: dict[str, JsonValue] = {"publishing.disclosure": asked["export.disclosure"]}
+    params = ExportParams(
+        workspace=space.reference,
+        overrides=changed if asked["export.disclosure"] != offer.disclosure else {},
+        persona=persona,
+        channel=asked["export.channel"],
+        assets=tuple(picked),
+        look=asked["export.look"] or None,
+        sharpen=asked["export.sharpen"],
+        sharpen_as_advised=asked["export.sharpen_advised"],
+        super_resolve_as_advised=asked["export.super_res_advised"],
+        captions={asset: asked[_caption_key(asset)] for asset in planned},
+        caption=asked.get("export.caption", ""),
+        composite={"yes": True, "no": False}.get(asked["export.source"]),
+    )
+    space.jobs.submit("export", params)
 
 
 def _runs(space: Workspace, history: PersonaHistory) -> None:
     jobs = [job for job in space.jobs.list(persona=history.id) if job.kind == "export"]
-    shown = [job for job in jobs if job.active or (job is jobs[0] and job.state in {"lost", "failed", "paused"})]
-    rows.show_runs([run_row(job, {history.id: history.name}, now=loaders.now()) for job in shown], space.jobs)
+    rows.show_runs(rows_to_show(jobs, {history.id: history.name}, now=loaders.now()), space.jobs)
 
 
 def _earlier(past: Sequence[exports.PastExport]) -> None:

@@ -23,7 +23,7 @@ from personalab_core.cli.context import (
 
 if TYPE_CHECKING:
     from personalab_core.config import Config
-    from personalab_core.publishing import Export, Finish
+    from personalab_core.publishing import Export, ExportOrder
     from personalab_core.schemas.publishing import ExportRecord
 
 app = typer.Typer(no_args_is_help=True, help="What a file says of where it came from.")
@@ -84,7 +84,23 @@ def export(
     ] = None,
     look: Annotated[str | None, typer.Option(help="Realism filter: phone, social, night, or one of your own.")] = None,
     sharpen: Annotated[float, typer.Option(min=0, max=2, help="Unsharp mask; 0 is off.")] = 0.0,
-    caption: Annotated[str, typer.Option(help="Text beside every file, in the manifest.")] = "",
+    sharpen_as_advised: Annotated[
+        bool | None,
+        typer.Option(
+            "--sharpen-as-advised/--no-sharpen-as-advised",
+            help="Sharpen what the quality check calls soft; default: as configured, off.",
+        ),
+    ] = None,
+    super_res_as_advised: Annotated[
+        bool | None,
+        typer.Option(
+            "--super-res-as-advised/--no-super-res-as-advised",
+            help="Super-resolve what the quality check calls soft; default: as configured, off.",
+        ),
+    ] = None,
+    caption: Annotated[
+        str, typer.Option(help="Text, in the manifest, beside the files that have none in the content plan.")
+    ] = "",
     composite: Annotated[
         bool | None,
         typer.Option(
@@ -99,10 +115,13 @@ def export(
 ) -> None:
     """Export accepted assets: cropped without cutting the face, marked as AI-generated, measured again, zipped.
 
+    A channel with a size also crops and encodes videos anew; without one, and without sharpening, their pictures stay
+    as they are. A look is for pictures. What was made for a content plan takes its caption from there.
     Exit code 1 if an asset could not be exported.
     Example: personalab export daniperez --channel instagram_portrait --look phone --out week.zip
     """
-    from personalab_core.publishing import chosen_finish, load_channels
+    from personalab_core.generation import PlanStore
+    from personalab_core.publishing import ExportOrder, chosen_channel, chosen_finish, load_channels
 
     config = chosen(context).load()
     channels = load_channels(config.paths.prompts)
@@ -111,17 +130,24 @@ def export(
         print_table("", ("channel", "#size px", "format"), rows)
         return
     require_persona(config, persona)
-    exported = _export(
-        config,
+    order = ExportOrder(
         persona,
-        channel=channel,
-        assets=asset or [],
-        finish=chosen_finish(config, look=look, sharpen_amount=sharpen),
+        channel,
+        chosen_channel(channel, channels),
+        asset_ids=asset or [],
+        finish=chosen_finish(
+            config,
+            look=look,
+            sharpen_amount=sharpen,
+            sharpen_as_advised=sharpen_as_advised,
+            super_resolve_as_advised=super_res_as_advised,
+        ),
+        captions={name: item.post for name, item in PlanStore(config.paths.output).posts(persona).items() if item.post},
         caption=caption,
-        composite=composite,
         seed=seed,
-        quiet=as_json,
+        composite=composite,
     )
+    exported = _export(config, order, quiet=as_json)
     if out is not None:
         _copy(exported.archive, out)
     if as_json:
@@ -131,34 +157,11 @@ def export(
     raise typer.Exit(NOT_ACCEPTED if exported.problems else DONE)
 
 
-def _export(
-    config: Config,
-    persona: str,
-    *,
-    channel: str,
-    assets: list[str],
-    finish: Finish,
-    caption: str,
-    composite: bool | None,
-    seed: int,
-    quiet: bool,
-) -> Export:
+def _export(config: Config, order: ExportOrder, *, quiet: bool) -> Export:
     from personalab_core.cli.progress import progress_bar
     from personalab_core.jobs.studio import Studio
-    from personalab_core.publishing import ExportOrder, chosen_channel, load_channels
 
-    shape = chosen_channel(channel, load_channels(config.paths.prompts))
     exporter = Studio(config, announce=note).exporter
-    order = ExportOrder(
-        persona,
-        channel,
-        shape,
-        asset_ids=assets,
-        finish=finish,
-        caption=caption,
-        seed=seed,
-        composite=composite,
-    )
     with progress_bar("Exporting", exporter.n_assets(order), quiet=quiet) as advance:
         return exporter.export(order, on_file=advance)
 
@@ -179,6 +182,9 @@ def _print(exported: Export) -> None:
         ("file", "#size px", "#similarity", "#after", "edits", "mark"),
         [_row(record) for record in exported.records],
     )
+    for record in exported.records:
+        if record.advice:
+            say(f"{record.file_name}: {record.advice}")
     for problem in exported.problems:
         note(problem)
     say()

@@ -79,16 +79,13 @@ def new(
 def _plan_in_background(
     context: typer.Context, config: Config, persona: str, *, n: int, start: date | None, per_week: int, as_json: bool
 ) -> None:
-    from personalab_core.jobs import JobStore, NewPlanParams
+    from personalab_core.cli.run import submit
+    from personalab_core.jobs import NewPlanParams
 
     params = NewPlanParams(
         workspace=chosen(context).reference(), persona=persona, n_pieces=n, start=start, per_week=per_week
     )
-    job_id = JobStore(config.paths.jobs).submit("new_plan", params)
-    if as_json:
-        print_json({"job_id": job_id})
-    else:
-        say(f"Started as job {job_id}. Follow it: personalab jobs list; then personalab plan show {persona}")
+    submit(config, "new_plan", params, as_json=as_json)
 
 
 @app.command("show")

@@ -158,7 +158,7 @@ class IlluminationSettings(Section):
 
 
 class PostProcessingSettings(Section):
-    """When sharpening may be recommended."""
+    """When repairs are advised, and whether exports do what is advised."""
 
     auto_sharpen: bool
     auto_super_res: bool

@@ -79,6 +79,10 @@ class PlanStore:
             write_yaml(path, plan.with_item(changed).model_dump(mode="json"))
         return changed
 
+    def posts(self, persona: str) -> dict[str, PlannedContent]:
+        """Return the piece that each asset was made for, by the asset's id; earlier plans count, too."""
+        return {asset: item for item in self.history(persona) for asset in item.assets}
+
     def history(self, persona: str) -> list[PlannedContent]:
         """Return every idea planned so far, the plan in force last; files that are broken are left out."""
         path = self.path(persona)

@@ -302,7 +302,10 @@ class ExportParams(JobParams):
         assets: Ids of the accepted assets.
         look: Name of a realism preset, ``None`` for none.
         sharpen: Amount of the unsharp mask; 0 is off.
-        caption: Text beside every file.
+        sharpen_as_advised: Whether what the post-processing gate calls soft is sharpened; ``None`` as configured.
+        super_resolve_as_advised: Whether it is super-resolved; likewise.
+        captions: Text per asset.
+        caption: Text beside the files of the others.
         composite: Whether a real picture went in; ``None`` leaves it to how the anchor came to be.
         seed: Of the look's noise.
     """
@@ -312,6 +315,9 @@ class ExportParams(JobParams):
     assets: tuple[str, ...] = Field(min_length=1, max_length=1000)
     look: str | None = Field(default=None, max_length=64)
     sharpen: float = Field(default=0.0, ge=0, le=2)
+    sharpen_as_advised: bool | None = None
+    super_resolve_as_advised: bool | None = None
+    captions: dict[str, Annotated[str, Field(max_length=5000)]] = Field(default_factory=dict, repr=False)
     caption: str = Field(default="", max_length=5000, repr=False)
     composite: bool | None = None
     seed: int = Field(default=0, ge=0)

@@ -69,6 +69,12 @@ class PlannedContent(PlannedIdea):
     status: PlanStatus = "idea"
     assets: tuple[str, ...] = ()
 
+    @property
+    def post(self) -> str:
+        """What is posted with it: the caption, and below it the hashtags."""
+        tags = " ".join(f"#{tag.lstrip('#')}" for tag in self.hashtags if tag.lstrip("#"))
+        return "\n\n".join(part for part in (self.caption, tags) if part)
+
 
 class PlanSource(Contract):
     """A web page that the plan rests on."""

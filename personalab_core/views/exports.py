@@ -12,7 +12,7 @@ from pathlib import Path
 from personalab_core.config import Config
 from personalab_core.observability import Journal
 from personalab_core.orchestration import RegistryWriter
-from personalab_core.publishing import load_channels, marking_note, read_mark_of
+from personalab_core.publishing import Advice, adviser_of, load_channels, marking_note, read_mark_of
 from personalab_core.publishing.exporting import EXPORTS_FILE, FOLDER
 from personalab_core.schemas import RegistryRecord
 from personalab_core.schemas.publishing import DigitalSource, ExportRecord, MarkReport
@@ -26,6 +26,13 @@ NEWEST_ASSETS = 120
 NEWEST_EXPORTS = 20
 FILE_COLUMNS = ("File", "Size", "Mark", "Similarity before", "After", "What was done")
 _PLAIN_NAMES = {"original": "As it is"}
+_ADVICE = (
+    words.Mark("retry", "Soft"),
+    words.Mark("watch", "Look at it"),
+    words.Mark("accept", "Nothing to repair"),
+    words.Mark("unmeasured", "Not known"),
+)
+_UNKNOWN_SHARPNESS = "Its sharpness was not measured: the face is too small to tell, or the instrument does not say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,17 @@ class Offer:
     marked: bool
     marking: str
     disclosure: str
+    sharpen_as_advised: bool
+    super_resolve_as_advised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceGroup:
+    """Picked assets of which the quality check says the same. ``lines`` are the numbers behind it, asset by asset."""
+
+    mark: words.Mark
+    sentence: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,7 @@ def build_offer(config: Config) -> Offer:
         ConfigError: A file of channels or looks is broken.
     """
     channels = load_channels(config.paths.prompts)
-    settings = config.publishing
+    settings, automatic = config.publishing, config.evaluation.quality.post_processing
     return Offer(
         channels=tuple(
             Choice(name, f"{_name(name)}, {_size(c.size)}, {c.format.upper()}") for name, c in channels.items()
@@ -87,6 +105,8 @@ def build_offer(config: Config) -> Offer:
         marked=settings.mark,
         marking=marking_note(settings),
         disclosure=settings.disclosure,
+        sharpen_as_advised=automatic.auto_sharpen,
+        super_resolve_as_advised=automatic.auto_super_res,
     )
 
 
@@ -95,6 +115,31 @@ def accepted_assets(config: Config, history: PersonaHistory, *, now: datetime, z
     registered = RegistryWriter(config.paths.output).read(history.id)
     cards = (_card(record, history, now=now, zone=zone) for record in reversed(registered[-NEWEST_ASSETS:]))
     return tuple(card for card in cards if card)
+
+
+def advice_on(config: Config, history: PersonaHistory, picked: Sequence[str]) -> tuple[AdviceGroup, ...]:
+    """Return what the post-processing gate says of the picked assets, what may be repaired first; nothing for none."""
+    adviser = adviser_of(config)
+    if not picked:
+        return ()
+    if adviser is None:
+        return (AdviceGroup(words.Mark("unmeasured", "Not checked"), "Quality is off in the configuration.", ()),)
+    accepted = {record.asset_id: record.attempt_id for record in RegistryWriter(config.paths.output).read(history.id)}
+    groups: dict[tuple[int, str], list[str]] = {}
+    for asset in picked:
+        attempt = history.attempts.find(accepted.get(asset, ""))
+        advice = adviser.advise(attempt) if attempt else None
+        sentence, why = (advice.sentence, advice.why) if advice else (_UNKNOWN_SHARPNESS, "")
+        groups.setdefault((_rank(advice), sentence), []).append(f"{asset}: {why}" if why else asset)
+    return tuple(
+        AdviceGroup(_ADVICE[rank], sentence, tuple(groups[rank, sentence])) for rank, sentence in sorted(groups)
+    )
+
+
+def _rank(advice: Advice | None) -> int:
+    if advice is None:
+        return 3
+    return 0 if advice.sharpen else 2 if advice.repairable else 1
 
 
 def exports_answer(history: PersonaHistory, n_assets: int, offer: Offer) -> tuple[str, str]:

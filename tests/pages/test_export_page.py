@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from personalab_core.generation import PlanStore
 from personalab_core.jobs import ExportParams, JobStore
 from personalab_core.jobs.control import JobControl
 from personalab_core.jobs.exports import export_assets
 from personalab_core.jobs.studio import Studio
 from personalab_core.orchestration import RegistryWriter
 from personalab_core.publishing import read_mark
+from personalab_core.schemas import ContentPlan
 from personalab_core.views.permissions import Person
 from tests.pages.conftest import OpenPage, answer_of, words_of
 from tests.support.loop_fakes import FakeEvaluator
-from tests.support.workspace_builder import WorkspaceBuilder
+from tests.support.workspace_builder import NOW, WorkspaceBuilder
 
 
 @pytest.fixture
@@ -77,6 +79,67 @@ def test_what_is_picked_leaves_as_a_job_and_is_shown(
     assert report.marked
     assert report.disclosure is not None
     assert report.disclosure.asset_id == first
+
+
+def test_the_quality_check_is_shown_and_nothing_is_repaired_unless_asked_for(
+    open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore
+) -> None:
+    at = open_page("export", mara.root, persona="mara")
+    assert "What the quality check says" not in words_of(at)
+    first, second = assets_of(mara)
+    at.session_state["export.picks.mara"] = {"selected": [first, second]}
+    at.run()
+    said = words_of(at)
+    assert "Same person, and sharp. Nothing to repair." in said
+    assert f"{first}: Its face has 80% of the anchor's detail, sharp is from 40%; score 0.70" in said
+    at.button(key="export.start").click().run()
+    at.checkbox(key="export.sharpen_advised").check()
+    at.button(key="export.start").click().run()
+    asked = [ExportParams.model_validate_json(job.params_json) for job in jobs.list()]
+    assert [(one.sharpen_as_advised, one.super_resolve_as_advised) for one in asked] == [(True, False), (False, False)]
+
+
+def test_the_check_follows_the_configuration(open_page: OpenPage, mara: WorkspaceBuilder) -> None:
+    (mara.root / "config.yml").write_text(
+        "evaluation: {quality: {sharpness: {min_ratio: 0.9}, post_processing: {auto_sharpen: true}}}\n"
+    )
+    at = open_page("export", mara.root, persona="mara")
+    at.session_state["export.picks.mara"] = {"selected": assets_of(mara)[:1]}
+    at.run()
+    assert "Same person, but soft. Sharpening and super-resolution are safe to try." in words_of(at)
+    assert at.checkbox(key="export.sharpen_advised").value is True
+
+
+def test_a_check_that_is_switched_off_says_so(open_page: OpenPage, mara: WorkspaceBuilder) -> None:
+    (mara.root / "config.yml").write_text("evaluation: {quality: {enabled: false}}\n")
+    at = open_page("export", mara.root, persona="mara")
+    at.session_state["export.picks.mara"] = {"selected": assets_of(mara)[:1]}
+    at.run()
+    assert "Quality is off in the configuration." in words_of(at)
+
+
+def test_captions_come_from_the_plan_and_can_be_changed(
+    open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore
+) -> None:
+    first, second = assets_of(mara)
+    fields = {"created_at": NOW, "provider": "simulated", "model": "text-1", "simulated": True, "prompt_hash": "0"}
+    item = {"title": "Oranges", "caption": "Sweet", "hashtags": ["market", "#sun"], "assets": [first]}
+    item |= {"scenario_details": {"action_details": "buying oranges", "location_details": "at a market stall"}}
+    plan = ContentPlan.model_validate({"persona": "mara", **fields, "planned_content": [item]})
+    PlanStore(mara.config.paths.output).replace(plan)
+    at = open_page("export", mara.root, persona="mara")
+    at.session_state["export.picks.mara"] = {"selected": [first, second]}
+    at.run()
+    assert at.text_area(key=f"export.caption.{first}").value == "Sweet\n\n#market #sun"
+    at.text_area(key=f"export.caption.{first}").set_value("Sour")
+    at.text_area(key="export.caption").set_value("For the rest")
+    at.button(key="export.start").click().run()
+    (job,) = jobs.list(persona="mara")
+    params = ExportParams.model_validate_json(job.params_json)
+    assert (params.captions, params.caption) == ({first: "Sour"}, "For the rest")
+    at.session_state["export.picks.mara"] = {"selected": [first]}
+    at.run()
+    assert "export.caption" not in [area.key for area in at.text_area]
 
 
 def test_a_switched_off_mark_is_said_in_words(open_page: OpenPage, mara: WorkspaceBuilder) -> None:

@@ -72,7 +72,7 @@ def face_png(seed: int, *, width: int = WIDTH_PX, height: int = HEIGHT_PX) -> by
 
 
 def face_summary(framing: Framing = "headshot") -> FaceSummary:
-    """A face in the middle of the drawn picture, with 106 points on an ellipse."""
+    """A sharp face in the middle of the drawn picture, with 106 points on an ellipse."""
     points = tuple(
         (round(WIDTH_PX * (0.3 + 0.004 * i), 1), round(HEIGHT_PX * (0.2 + 0.005 * i), 1)) for i in range(106)
     )
@@ -83,6 +83,7 @@ def face_summary(framing: Framing = "headshot") -> FaceSummary:
         frame_size=FRAME_SIZES[framing],
         yaw_deg=7.0,
         inter_ocular_distance_px=19.0,
+        sharpness_ratio=0.8,
         landmarks=points,
     )
 

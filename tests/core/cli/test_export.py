@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import zipfile
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from personalab_core.cli.entry import app
+from personalab_core.config import load_config
+from personalab_core.generation import PlanStore
+from personalab_core.orchestration import RegistryWriter
 
 runner = CliRunner()
 
@@ -51,6 +55,66 @@ def test_export_as_json_says_what_the_look_cost(workspace: Path) -> None:
     identity = document["records"][0]["identity"]
     assert identity["status"] == "measured"
     assert abs(identity["similarity_before"] - identity["similarity_after"]) < 0.15
+
+
+def test_a_planned_assets_caption_comes_from_its_plan(workspace: Path) -> None:
+    config = load_config(workspace=workspace, environ={}, profile="simulated")
+    first, *others = [record.asset_id for record in RegistryWriter(config.paths.output).read("mara")]
+    store = PlanStore(config.paths.output)
+    run("plan", "new", "mara", "-n", "1", folder=workspace)
+    item = store.change_item(
+        "mara", "item-1", lambda i: i.model_copy(update={"assets": (first,), "hashtags": ("sun",)})
+    )
+    document = json.loads(run("export", "mara", "--caption", "For the rest", "--json", folder=workspace))
+    said = {record["asset_id"]: record["caption"] for record in document["records"]}
+    assert said == {first: f"{item.caption}\n\n#sun", **dict.fromkeys(others, "For the rest")}
+
+
+def test_what_the_quality_check_says_is_printed_and_done_only_on_request(workspace: Path) -> None:
+    soft = workspace / "soft.yml"
+    soft.write_text("evaluation: {quality: {sharpness: {min_ratio: 9.0}}}\n")
+    plain = run("--config", str(soft), "--profile", "simulated", "export", "mara", folder=workspace)
+    assert "Same person, but soft. Sharpening and super-resolution are safe to try." in " ".join(plain.split())
+    assert "sharpen" not in plain.splitlines()[2]
+    document = json.loads(
+        run(
+            "--config",
+            str(soft),
+            "--profile",
+            "simulated",
+            "export",
+            "mara",
+            "--sharpen-as-advised",
+            "--json",
+            folder=workspace,
+        )
+    )
+    assert {tuple(record["edits"]) for record in document["records"]} == {("sharpen 0.5",)}
+
+
+@pytest.mark.slow
+def test_a_video_leaves_untouched_or_in_a_channels_shape_and_says_what_it_is(workspace: Path, tmp_path: Path) -> None:
+    """Generated, measured and accepted by the commands themselves; then exported, and read with ``provenance``."""
+    film = workspace / "film.yml"
+    film.write_text("evaluation: {scoring: {accept_threshold: 0.05, retry_threshold: 0.01}}\n")
+    made = ("generate", "video", "mara", "--action", "waving", "--duration", "2", "--json")
+    run("--config", str(film), "--profile", "simulated", *made, folder=workspace)
+    config = load_config(workspace=workspace, environ={}, profile="simulated")
+    asset = next(r for r in RegistryWriter(config.paths.output).read("mara") if r.asset_type == "video")
+    for channel, shape in (("original", None), ("instagram_square", (1080, 1080))):
+        out = tmp_path / f"{channel}.zip"
+        arguments = ("--asset", asset.asset_id, "--channel", channel, "--look", "phone", "--out", str(out), "--json")
+        (record,) = json.loads(run("export", "mara", *arguments, folder=workspace))["records"]
+        assert (record["width_px"], record["height_px"]) == (shape or (None, None))
+        assert (record["identity"] is None) == (shape is None)  # measured again only where frames were changed
+        with zipfile.ZipFile(out) as packed:
+            packed.extractall(tmp_path / channel)
+        (file,) = (tmp_path / channel).rglob("*.mp4")
+        (row,) = csv.DictReader(next((tmp_path / channel).rglob("manifest.csv")).read_text("utf-8-sig").splitlines())
+        assert (row["file"], row["edits"]) == (file.name, "; ".join(record["edits"]))
+        (report,) = json.loads(run("provenance", "show", "--json", str(file), folder=workspace))
+        assert (report["marked"], report["in_xmp"], report["c2pa"]) == (True, True, "development")
+        assert report["disclosure"]["asset_id"] == asset.asset_id
 
 
 def test_an_unmarked_file_gives_exit_code_1(tmp_path: Path) -> None:
