@@ -32,7 +32,7 @@ from personalab_core.jobs.demo import prepare_demo  # noqa: E402
 from personalab_core.views.history import PersonaHistory  # noqa: E402
 from personalab_core.views.workspace import Workspace  # noqa: E402
 from tests.support.dashboard import DashboardServer, Theme, new_context, open_browser  # noqa: E402
-from tests.support.journeys import open_settled  # noqa: E402
+from tests.support.journeys import open_settled, see_pictures  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 900
 QUALITY = 76
@@ -109,6 +109,7 @@ def pages(workspace: Path, run: str) -> dict[str, str]:
 def save(page: Page, path: Path) -> None:
     """Save what the window shows, small."""
     page.wait_for_load_state("networkidle")
+    see_pictures(page)
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").save(path, "WEBP", quality=QUALITY, method=6)
     print(f"{path} {path.stat().st_size / 1000:.0f} kB")

@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from personalab_core.views import words
+from personalab_core.views import numbers, words
 from personalab_core.views.attempt import ScoreBar
 from personalab_core.views.cuts import FaceCut
 from personalab_core.views.faces import CompareSide
@@ -135,7 +135,7 @@ def score(bar: ScoreBar) -> str:
         usual = f'<s style="left:{at(low)};width:{min((high - low) / bar.top, 1):.1%}"></s>'
     ticks = "".join(f'<u style="left:{at(tick)}"></u>' for tick in bar.ticks)
     return (
-        f'<div class="pl-score"><div><span>{escape(bar.label)}</span><b>{bar.value:.2f}</b></div>'
+        f'<div class="pl-score"><div><span>{escape(bar.label)}</span><b>{numbers.score_beside(bar.value, *bar.ticks)}</b></div>'
         f'<div class="pl-track" style="--c: var(--pl-{escape(bar.kind)})"><i style="width:{at(bar.value)}"></i>'
         f'{usual}{ticks}</div><div class="pl-small pl-muted">{escape(bar.rule)}</div></div>'
     )

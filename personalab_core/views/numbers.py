@@ -23,6 +23,18 @@ def score(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{value:.2f}"
 
 
+def score_beside(value: float, *limits: float | None) -> str:
+    """Return a score with as many digits, from two on, as show on which side of the limits it lies.
+
+    >>> score_beside(0.5491, 0.55), score_beside(0.4712, 0.55)
+    ('0.549', '0.47')
+    """
+    known = [limit for limit in limits if limit is not None]
+    written = (f"{value:.{digits}f}" for digits in (2, 3, 4))
+    clear = (text for text in written if all((float(text) >= limit) == (value >= limit) for limit in known))
+    return next(clear, f"{value:.5f}")
+
+
 def level(value: float) -> str:
     """Return a drift level, or a change of one, with three digits."""
     return f"{value:.3f}"

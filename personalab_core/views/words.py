@@ -193,7 +193,7 @@ def attempt_detail(attempt: AttemptRecord) -> str:
         if attempt.final:
             return "No score, and no attempt was left."
         return f"No score; next: {NEXT_STEPS.get(attempt.reason, 'the same again')}."
-    shown = f"Score {numbers.score(value)}"
+    shown = f"Score {numbers.score_beside(value, accept, retry)}"
     if attempt.decision is Decision.ACCEPT:
         return f"{shown}, accept from {numbers.score(accept)}." if accept is not None else f"{shown}."
     if attempt.decision is Decision.REJECT_FINAL:

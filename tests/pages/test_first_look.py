@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.dashboard import DashboardServer
-from tests.support.journeys import heading
+from tests.support.journeys import heading, see_pictures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -23,4 +23,5 @@ def test_a_card_opens_its_persona(page: Page, typical_server: DashboardServer) -
     page.get_by_role("button", name=re.compile("Mara Lindqvist")).focus()
     page.keyboard.press("Enter")
     heading(page, re.compile("Mara"))
-    page.wait_for_function("[...document.images].some(i => i.complete && i.naturalWidth > 0)")
+    see_pictures(page)
+    assert page.get_by_role("img", name=re.compile("Mara Lindqvist")).count()

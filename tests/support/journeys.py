@@ -21,6 +21,17 @@ SETTLED = """() => document.querySelector('[data-testid="stApp"]')?.dataset.test
   && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"], [data-stale="true"]')"""
 
 
+PICTURES_SHOWN = """() => {
+  const shown = (root) => [...root.querySelectorAll("*")].every((e) => {
+    const box = e.getBoundingClientRect()
+    const away = box.bottom < 0 || box.top > innerHeight || !box.width
+    return (e.tagName !== "IMG" || away || (e.complete && e.naturalWidth > 0)) && (!e.shadowRoot || shown(e.shadowRoot))
+  })
+  return shown(document)
+}"""
+"""Whether every picture in sight is there; those in components count, too."""
+
+
 def heading(page: Page, text: str | re.Pattern[str]) -> None:
     """Wait until the page answers with this sentence."""
     from playwright.sync_api import expect
@@ -37,3 +48,8 @@ def open_settled(page: Page, address: str) -> None:
 def settle(page: Page) -> None:
     """Wait until nothing is on its way any more."""
     page.wait_for_function(SETTLED)
+
+
+def see_pictures(page: Page) -> None:
+    """Wait until every picture in sight is shown."""
+    page.wait_for_function(PICTURES_SHOWN)

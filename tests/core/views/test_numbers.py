@@ -77,3 +77,10 @@ def test_names_in_a_sentence() -> None:
     assert numbers.listing(["jaw"]) == "jaw"
     assert numbers.listing(["jaw", "nose"]) == "jaw and nose"
     assert [numbers.ordinal(n) for n in (1, 3, 12)] == ["first", "third", "12th"]
+
+
+def test_a_score_near_a_limit_shows_its_side() -> None:
+    assert numbers.score_beside(0.5491, 0.55, 0.35) == "0.549"
+    assert numbers.score_beside(0.54996, 0.55) == "0.54996"
+    assert numbers.score_beside(0.55, 0.55) == "0.55"
+    assert numbers.score_beside(0.4712, None) == "0.47"
