@@ -134,8 +134,9 @@ def score(bar: ScoreBar) -> str:
         low, high = bar.usual
         usual = f'<s style="left:{at(low)};width:{min((high - low) / bar.top, 1):.1%}"></s>'
     ticks = "".join(f'<u style="left:{at(tick)}"></u>' for tick in bar.ticks)
+    value = numbers.score_beside(bar.value, *bar.ticks)
     return (
-        f'<div class="pl-score"><div><span>{escape(bar.label)}</span><b>{numbers.score_beside(bar.value, *bar.ticks)}</b></div>'
+        f'<div class="pl-score"><div><span>{escape(bar.label)}</span><b>{value}</b></div>'
         f'<div class="pl-track" style="--c: var(--pl-{escape(bar.kind)})"><i style="width:{at(bar.value)}"></i>'
         f'{usual}{ticks}</div><div class="pl-small pl-muted">{escape(bar.rule)}</div></div>'
     )
