@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.idea_novelty import halves, picked
 from personalab_core.config.resources import data_path
-from personalab_core.generation.novelty import idea_similarity, repetitions
+from personalab_core.generation.novelty import NEAR_DUPLICATE, idea_similarity, repetitions
 from personalab_core.schemas import PlannedIdea
 
 
@@ -29,7 +30,7 @@ def test_a_reworded_copy_is_found_and_named() -> None:
     again = idea("Slow mornings", "sits at a window, hands around a coffee cup", "in a small café of Lima")
     [found] = repetitions([BEACH, again], [COFFEE])
     assert (found.index, found.earlier) == (1, "A slow morning")
-    assert found.similarity > 0.65
+    assert found.similarity > NEAR_DUPLICATE
 
 
 def test_an_idea_may_not_repeat_one_of_its_own_list() -> None:
@@ -42,6 +43,15 @@ def test_no_two_scenes_of_the_simulated_provider_are_taken_for_one() -> None:
     ideas = [idea(one["title"], one["action_details"], one["location_details"]) for one in filled]
     assert len(ideas) >= 16
     assert repetitions(ideas, []) == []
+
+
+def test_the_threshold_is_the_one_picked_on_one_half_of_the_labelled_ideas_and_holds_on_the_other() -> None:
+    first, second = halves()
+    near_missed, far_missed, refused = second.errors(NEAR_DUPLICATE)
+    print(f"near copies missed {near_missed:.0%}, far copies missed {far_missed:.0%}, different refused {refused:.1%}")
+    assert round(picked(first), 2) == NEAR_DUPLICATE
+    assert (near_missed, refused) == (0, 0)
+    assert far_missed == 1  # as the documentation admits
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
