@@ -26,6 +26,9 @@ from personalab_core.identity.drift.monitor import CHARTS, LEVEL_RECORDS, Alarm,
 from personalab_core.identity.drift.parameters import ChartName
 from personalab_core.schemas import DriftState, FrameSize
 
+SHORTLY = 20
+"""Records after an alarm that still tell when the change began; more would only blur it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceOffset:
@@ -96,11 +99,25 @@ def status_of(monitor: DriftMonitor, *, offset: int = 0, chart: ChartName | None
     level = centre(monitor, charts) + charts.level.mean * unit(monitor, charts)
     unknown, offsets = _unknown(state.known, state.past), _offsets(monitor, charts)
     common = DriftStatus(DriftState.IN_CONTROL, n, state.n, level=level, unknown=unknown, offsets=offsets)
-    # A fallen level says more than the moved face that it usually comes with; else the first one counts.
-    alarms = sorted(state.alarms, key=lambda a: (a.chart != chart, a.chart != "level", a.number, CHARTS.index(a.chart)))
+    alarms = _in_order(state.alarms, chart)
     if not alarms:
         return common
     return _found(monitor, charts, alarms, common, offset)
+
+
+def _in_order(alarms: list[Alarm], chart: ChartName | None) -> list[Alarm]:
+    """Return what is told first, first: that of ``chart``, else the level near the first alarm, else the first one.
+
+    A fallen level says more than the moved face, the failures or the scatter that announce it; but where pictures
+    fail for long, the level follows in the end.
+    """
+    ordered = sorted(alarms, key=lambda alarm: (alarm.number, CHARTS.index(alarm.chart)))
+
+    def leads(alarm: Alarm) -> bool:
+        near = ordered[0].chart == "direction" or alarm.number - ordered[0].number <= SHORTLY
+        return alarm.chart == chart or (chart is None and alarm.chart == "level" and near)
+
+    return sorted(ordered, key=lambda alarm: not leads(alarm))
 
 
 def centre(monitor: DriftMonitor, charts: Charts) -> float:
@@ -162,13 +179,13 @@ def state_of(alarm: Alarm) -> DriftState:
 
 
 def _change(charts: Charts, alarm: Alarm, past: list[Past]) -> ChangePoint | None:
-    """Return when it began, from what was known shortly after the alarm: later records would only blur it."""
-    near = [p for p in past if p.number <= alarm.number + 20]
+    """Return when it began, from what was known shortly after the alarm."""
+    near = [p for p in past if p.number <= alarm.number + SHORTLY]
     if alarm.chart == "level":
         return level_change(near, noise=charts.level.factor)
     if alarm.chart == "direction" and charts.direction is not None:
         numbers, residuals = charts.direction.history()
-        n = sum(number <= alarm.number + 20 for number in numbers)
+        n = sum(number <= alarm.number + SHORTLY for number in numbers)
         return direction_change(numbers[:n], residuals[:n], power=charts.direction.scatter.power)
     began = charts.failures.began if alarm.chart == "failures" else charts.spread.began
     return ChangePoint(min(began, alarm.number), min(began, alarm.number), alarm.number)
