@@ -39,11 +39,11 @@ class Large:
     n_bytes: int
 
 
-def build(root: Path, n_attempts: int) -> Large:
+def build(root: Path, n_attempts: int, *, biggest_share: float = BIGGEST_SHARE) -> Large:
     """Write a workspace with so many attempts below ``root``; the chain of every file is intact."""
     builder = WorkspaceBuilder(root, now=datetime.now(UTC))
     ids = [name.split()[0].lower() for name in NAMES]
-    biggest = int(n_attempts * BIGGEST_SHARE)
+    biggest = int(n_attempts * biggest_share)
     sizes = [biggest] + [(n_attempts - biggest) // (len(ids) - 1)] * (len(ids) - 1)
     for name, persona, size in zip(NAMES, ids, sizes, strict=True):
         builder.persona(name, persona_id=persona)

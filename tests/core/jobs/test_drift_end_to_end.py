@@ -1,65 +1,39 @@
-"""The monitor against the simulator, through the whole loop: known changes in, states and moments out."""
+"""The monitor against the simulator, through the whole loop: known changes in, states, moments and causes out."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 
-from personalab_core.identity.drift.watch import Drift
+from benchmarks.drift_loop import FIRST, NEW, PERSONA, Loop, Story, tell
 from personalab_core.jobs.canaries import canary_set, run_canaries
-from personalab_core.llm.simulated_faults import DriftSchedule
 from personalab_core.schemas import DriftState
-from tests.support.drift_loop import FULL, MIXED, PERSONA, Loop
 
 pytestmark = pytest.mark.slow
 
-CHANGED = {DriftState.LEVEL_DOWN, DriftState.DIRECTION}
+
+@pytest.mark.parametrize("seed", [51, 52])
+def test_known_changes_are_found_when_and_where_they_were_made(seed: int, tmp_path: Path) -> None:
+    """Step, ramp, one provider's update, a worse newcomer, another mix, and a morph, after one beginning."""
+    told = tell(seed, tmp_path)
+    assert [t.story.name for t in told if not t.right] == []
+    assert median(abs(t.error) for t in told if t.error is not None) <= 5
+    for t in told:
+        alarms = [event for event in t.found.events if event.event == "alarm"]
+        assert bool(alarms) == t.story.states.isdisjoint({DriftState.IN_CONTROL}), t.story.name
+        assert all(event.number >= t.first for event in alarms), f"{t.story.name}: alarmed before the change"
+    updated, joined = (next(t for t in told if t.story.of == (model,)) for model in (FIRST, NEW))
+    assert updated.found.status.origin is not None and updated.found.status.origin.name == updated.story.place
+    lower = [offset.name for offset in joined.found.status.offsets if offset.size < -0.03]
+    assert joined.story.place in lower, "the newcomer's lower scores are told, not only allowed for"
 
 
-@pytest.fixture(scope="module")
-def steady(tmp_path_factory: pytest.TempPathFactory) -> Loop:
-    loop = Loop(tmp_path_factory.mktemp("steady") / "work")
+def test_canaries_are_a_series_of_their_own(tmp_path: Path) -> None:
+    loop = Loop(tmp_path / "work", seed=53)
     loop.begin()
-    loop.make(56)
-    return loop
-
-
-def after(steady: Loop, to: Path, drift: DriftSchedule | None = None, scenes: tuple[str, ...] = MIXED) -> Drift:
-    loop = steady.copied(to / "work")
-    loop.make(36, drift=drift, scenes=scenes)
-    return loop.look()
-
-
-def test_nothing_is_found_where_nothing_changes(steady: Loop) -> None:
-    found = steady.look()
-    assert found.status.state is DriftState.IN_CONTROL
-    assert found.events == ()
-
-
-def test_a_step_is_found_where_it_was_made(steady: Loop, tmp_path: Path) -> None:
-    first = steady.look().status.n + 1
-    status = after(steady, tmp_path, DriftSchedule.step(0, amount=0.6)).status
-    assert status.state in CHANGED
-    assert status.since is not None and abs(status.since - first) <= 10
-    assert status.split is not None and status.split.within < -0.05 < status.split.mix
-
-
-def test_a_ramp_is_found_after_it_began(steady: Loop, tmp_path: Path) -> None:
-    first = steady.look().status.n + 1
-    status = after(steady, tmp_path, DriftSchedule.ramp(0, 30, amount=0.6)).status
-    assert status.state in CHANGED
-    assert status.since is not None and first <= status.since <= first + 30
-
-
-def test_a_changed_mix_is_no_change_of_the_person(steady: Loop, tmp_path: Path) -> None:
-    found = after(steady, tmp_path, scenes=FULL)
-    assert found.status.state is DriftState.IN_CONTROL
-    assert found.events == ()
-
-
-def test_canaries_are_a_series_of_their_own(steady: Loop, tmp_path: Path) -> None:
-    loop = steady.copied(tmp_path / "work")
+    loop.make(4, Story("beginning"))
     before = loop.look().status.n
     studio = loop.studio()
     frozen = canary_set(studio, PERSONA)
