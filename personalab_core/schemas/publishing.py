@@ -118,9 +118,8 @@ class ExportRecord(Record):
     digital_source: DigitalSource | None = None
     c2pa: C2paState = "none"
     c2pa_note: str = ""
-    upstream_manifest: Literal["none", "kept", "lost", "unknown"] = "none"
-    """Of the provider's file: kept as ingredient, lost because nothing could carry it, or not looked for
-    because c2pa-python is not installed."""
+    upstream_manifest: Literal["none", "kept", "lost"] = "none"
+    """Of the provider's file: kept as ingredient, or lost because nothing could carry it."""
     identity: IdentityAfter | None = None
     caption: str = Field(default="", repr=False)
     disclosure_text: str = ""

@@ -45,6 +45,19 @@ def test_every_reason_to_retry_has_a_patch(shipped: PatchCatalogue) -> None:
     assert not any(shipped.patch_for(reason, 1) for reason in no_retry)
 
 
+def test_reasons_that_a_prompt_can_mend_escalate(shipped: PatchCatalogue) -> None:
+    mended = [
+        Reason.IDENTITY_LOW, Reason.GEOMETRY_OFF, Reason.FACE_TOO_SMALL, Reason.TURNED_AWAY, Reason.SEVERAL_FACES,
+        Reason.NO_FACE, Reason.BLOCKED, Reason.BLURRED,
+    ]  # fmt: skip
+    for reason in mended:
+        first, second = shipped.patch_for(reason, 1), shipped.patch_for(reason, 2)
+        assert first is not None
+        assert second is not None
+        assert (first.level, second.level) == (1, 2)
+        assert first.text != second.text
+
+
 def test_each_patch_is_found_in_a_prompt_and_no_other(shipped: PatchCatalogue) -> None:
     for reason, levels in shipped.texts.items():
         for level in range(1, len(levels) + 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from personalab_core.errors import InputError
 from personalab_core.identity.images import content_hash
 from personalab_core.observability import GenerationMetricsLogger, Journal
 from personalab_core.publishing import Adviser, Channel, Export, Exporter, ExportOrder, Finish, Marker, read_mark
+from personalab_core.publishing.formats import PictureFile
+from personalab_core.publishing.marking import MarkedPicture
 from personalab_core.schemas import AnchorRecord, AttemptRecord, EvaluationResult, FaceSummary, RegistryRecord
-from personalab_core.schemas.publishing import DigitalSource
+from personalab_core.schemas.publishing import DigitalSource, Disclosure
 from personalab_core.schemas.video import VideoAdvice, VideoAttempt
 from personalab_core.tools import RealismFilter, RealismPreset
 from tests.support.clips import clip, level_frame
@@ -275,6 +277,24 @@ def test_a_soft_video_is_sharpened_where_it_was_asked_for(workspace: Workspace) 
     order = ExportOrder("mara", "original", Channel(), asset_ids=("film",), finish=finish)
     [record] = workspace.exporter().export(order).records
     assert (record.edits, record.advice) == (("sharpen 0.5",), "Same person, but soft.")
+
+
+class ForgetfulMarker(Marker):
+    """Hands the encoder no packet, as a format that cannot hold one would lose it."""
+
+    def mark_picture(
+        self, make: Callable[[bytes], PictureFile], disclosure: Disclosure, *, parent: bytes | None = None
+    ) -> MarkedPicture:
+        return super().mark_picture(lambda _packet: make(None), disclosure, parent=parent)  # type: ignore[arg-type]
+
+
+def test_a_file_whose_mark_cannot_be_read_back_does_not_leave(workspace: Workspace) -> None:
+    exporter = workspace.exporter(marker=ForgetfulMarker(credentials=None))
+    exported = exporter.export(ExportOrder("mara", "square", SQUARE))
+    assert not exported.records
+    assert all("was written but not found again" in problem for problem in exported.problems)
+    assert [path.name for path in exported.folder.iterdir()] == ["manifest.csv"]
+    assert not exporter.journal("mara").read().records
 
 
 class BrokenEvaluator(FakeEvaluator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import av
@@ -9,14 +10,23 @@ import numpy as np
 import pytest
 
 from personalab_core.errors import InputError
-from personalab_core.publishing import Channel, Finish
+from personalab_core.publishing import Channel, Finish, Marker, read_mark
+from personalab_core.publishing.certificates import SigningCredentials, development_credentials
 from personalab_core.publishing.video_finishing import faces_of_report, finish_video, needs_finishing
 from personalab_core.schemas import EvaluatorInfo, FaceSummary
 from personalab_core.schemas.video import FrameResult, SampledFrame, VideoIdentityResult
+from tests.core.publishing.test_xmp import disclosure
 from tests.support.clips import clip, level_frame
 from tests.support.loop_fakes import candidate
 
+pytest.importorskip("c2pa")
+
 WIDE = Channel(width_px=128, height_px=64)
+
+
+@pytest.fixture(scope="module")
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> SigningCredentials:
+    return development_credentials(tmp_path_factory.mktemp("certificate"))
 
 
 def moving_square(n: int = 8) -> tuple[bytes, list[tuple[int, int]]]:
@@ -91,6 +101,34 @@ def test_pixels_are_touched_only_where_something_is_asked_of_them(
     channel: Channel, finish: Finish, expected: bool
 ) -> None:
     assert needs_finishing(160, 200, channel, finish) is expected
+
+
+VIDEO_FILTERS = {
+    "crop": (WIDE, Finish()),
+    "sharpen": (Channel(), Finish(sharpen_amount=0.5)),
+    "super-resolution": (Channel(), Finish(super_resolve=True)),
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(VIDEO_FILTERS)))
+def test_a_videos_mark_survives_every_order_of_filters(
+    order: tuple[str, ...], tmp_path: Path, credentials: SigningCredentials
+) -> None:
+    """Each step opens the marked file of the step before, which loses its mark, and marks its own result."""
+    marker, marked, bare = Marker(credentials=credentials), tmp_path / "marked.mp4", tmp_path / "bare.mp4"
+    bare.write_bytes(clip([level_frame(90)] * 2))
+    marker.mark_video(bare, marked, disclosure(edits=()))
+    for n, name in enumerate(order, start=1):
+        channel, finish = VIDEO_FILTERS[name]
+        finish_video(marked, bare, channel, finish, faces=None)
+        assert not read_mark(bare).marked  # encoded anew: nobody may take it for a marked file
+        before = marked.rename(tmp_path / f"{n}.mp4")
+        _, upstream = marker.mark_video(bare, marked, disclosure(edits=order[:n]), parent=before)
+        assert upstream == "kept"
+    found = read_mark(marked)
+    assert (found.marked, found.in_xmp, found.c2pa) == (True, True, "development")
+    assert found.disclosure is not None
+    assert found.disclosure.edits == order
 
 
 def test_what_is_no_video_ends_in_a_sentence(tmp_path: Path) -> None:
