@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.drift_process import Case, Series, embeddings, simulate, usual_of_process
-from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor, Past
+from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor
 from personalab_core.identity.drift.parameters import DriftParameters, Limits
-from personalab_core.identity.drift.residuals import BASELINE
+from personalab_core.identity.drift.residuals import BASELINE, Past
 
 WITHOUT_LIMITS = Limits(level=1e9, failures=1e9, spread=1e9, direction=1e9, source="none: every statistic is kept")
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.identity.drift.charts import clipped
-from personalab_core.identity.drift.monitor import Past
-from personalab_core.identity.drift.residuals import CLIP, MAD_OF_NORMAL, Observation
+from personalab_core.identity.drift.residuals import CLIP, MAD_OF_NORMAL, Observation, Past
 
 WINDOW = 150
 """Newest records among which a change is looked for."""
@@ -119,7 +118,8 @@ def best_split(values: NDArray[np.float64], variance: float) -> tuple[int, int, 
     best = int(gain.argmax())
     plausible = k[gain >= gain[best] - PLAUSIBLE_DROP]
     slope = _best_slope(values[:, 0])
-    return int(k[best]), int(plausible.min()), int(plausible.max()), slope > gain[best] * variance + 2 * variance
+    gradual = bool(slope > gain[best] * variance + 2 * variance)
+    return int(k[best]), int(plausible.min()), int(plausible.max()), gradual
 
 
 def _best_slope(values: NDArray[np.float64]) -> float:

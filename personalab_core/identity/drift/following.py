@@ -47,7 +47,7 @@ class SeriesState:
 class WatchState:
     """How far the timeline is read, and what came of it."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     bytes: int = 0
     lines: int = 0
     last_start: int = 0
@@ -112,5 +112,10 @@ def trace_row(
         band,
         reading.failures / limits.failures if reading.z is not None else nan,
         reading.spread / limits.spread if reading.z is not None else nan,
-        reading.direction / limits.direction if reading.z is not None else nan,
+        _way(reading.direction, limits.direction) if reading.z is not None else nan,
     )
+
+
+def _way(direction: float, limit: float) -> float:
+    """Return the share of the way from what chance gives, which is 1, to the limit."""
+    return max(0.0, direction - 1) / (limit - 1)

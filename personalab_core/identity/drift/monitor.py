@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import TypeAdapter
 
+from personalab_core.identity.drift.changes import ChangePoint, direction_change, level_change
 from personalab_core.identity.drift.charts import (
     FAILURE_CUT,
     LOCAL_WINDOW,
@@ -34,6 +35,7 @@ from personalab_core.identity.drift.residuals import (
     BASELINE_TOP,
     Fit,
     Observation,
+    Past,
     fit_baseline,
 )
 
@@ -43,30 +45,31 @@ DIRECTION_CUT = -3.5
 """Residual below which a picture shows another face, so that its embedding says nothing about this one."""
 MIN_EMBEDDINGS = 20
 """Baseline embeddings without which there is no chart of direction."""
+SHORTLY = 20
+"""Records after an alarm that still tell when the change began."""
 KEPT = 300
 """Newest records kept to say when a change began and where it came from."""
 
 CHARTS: tuple[ChartName, ...] = ("level", "failures", "spread", "direction")
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A record that has been judged. ``number`` counts the records of this baseline and after it from 0."""
-
-    number: int
-    seen: Observation
-    z: float
-    judged: bool
-
-
 @dataclass(slots=True)
 class Alarm:
-    """A chart beyond its limit since record ``number``; ``up`` tells a rising level from a falling one."""
+    """A chart beyond its limit.
+
+    Attributes:
+        chart: Which one.
+        number: The record at which it went beyond.
+        up: Tells a rising level from a falling one.
+        held: A person said that the old baseline stays.
+        change: When it began, settled :data:`SHORTLY` records later: more would only blur it.
+    """
 
     chart: ChartName
     number: int
     up: bool = False
     held: bool = False
+    change: ChangePoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class MonitorState:
     """Everything a monitor knows; as JSON, it goes on exactly where it stopped."""
 
     parameters: DriftParameters
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     n: int = 0
     frozen: bool = False
     baseline: list[Observation] = field(default_factory=list)
@@ -181,6 +184,19 @@ class DriftMonitor:
         """Keep the baseline: what is beyond its limit stays so, and is no news until it has been within again."""
         for alarm in self.state.alarms:
             alarm.held = True
+
+    def change_of(self, alarm: Alarm) -> ChangePoint | None:
+        """Return when what an alarm found began, ``None`` with too few records to tell."""
+        charts = self.state.charts
+        if alarm.change is not None or charts is None:
+            return alarm.change
+        if alarm.chart == "level":
+            return level_change(self.state.past, noise=charts.level.factor)
+        if alarm.chart == "direction" and charts.direction is not None:
+            return direction_change(*charts.direction.history(), power=charts.direction.scatter.power)
+        began = charts.failures.began if alarm.chart == "failures" else charts.spread.began
+        first = min(began, alarm.number)
+        return ChangePoint(first, first, alarm.number)
 
     def _meet(self, source: str) -> None:
         state = self.state
@@ -261,6 +277,9 @@ class DriftMonitor:
                 charts.direction.update(
                     embedding, seen.framing, number, growing=number < BASELINE_TOP and not state.frozen
                 )
+        for alarm in state.alarms:
+            if number == alarm.number + SHORTLY:
+                alarm.change = self.change_of(alarm)
         return self._read(number, z, charts, judged=judged)
 
     def _is_known(self, number: int, seen: Observation, charts: Charts) -> bool:

@@ -51,6 +51,16 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """A record that has been judged. ``number`` counts the records of this baseline and after it from 0."""
+
+    number: int
+    seen: Observation
+    z: float
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """A persona's baseline: what is expected of a picture, and how far pictures scatter around it.
 

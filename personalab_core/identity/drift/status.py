@@ -13,21 +13,17 @@ from personalab_core.identity.drift.changes import (
     ChangePoint,
     MixSplit,
     Origin,
-    direction_change,
     direction_origin,
-    level_change,
     level_means,
     level_origin,
     split_mix,
 )
 from personalab_core.identity.drift.charts import FAILURE_CUT
 from personalab_core.identity.drift.direction import DirectionChart
-from personalab_core.identity.drift.monitor import CHARTS, LEVEL_RECORDS, Alarm, Charts, DriftMonitor, Past
+from personalab_core.identity.drift.monitor import CHARTS, LEVEL_RECORDS, SHORTLY, Alarm, Charts, DriftMonitor
 from personalab_core.identity.drift.parameters import ChartName
+from personalab_core.identity.drift.residuals import Past
 from personalab_core.schemas import DriftState, FrameSize
-
-SHORTLY = 20
-"""Records after an alarm that still tell when the change began; more would only blur it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +149,7 @@ def unit(monitor: DriftMonitor, charts: Charts, framing: FrameSize = "half") -> 
 def _found(monitor: DriftMonitor, charts: Charts, alarms: list[Alarm], common: DriftStatus, offset: int) -> DriftStatus:
     first, *others = alarms
     past = monitor.state.past
-    change = _change(charts, first, past)
+    change = monitor.change_of(first)
     known: dict[str, object] = {}
     if change is not None:
         exact = first.chart in ("level", "direction")
@@ -176,19 +172,6 @@ def state_of(alarm: Alarm) -> DriftState:
     if alarm.chart == "level":
         return DriftState.LEVEL_UP if alarm.up else DriftState.LEVEL_DOWN
     return DriftState(alarm.chart)
-
-
-def _change(charts: Charts, alarm: Alarm, past: list[Past]) -> ChangePoint | None:
-    """Return when it began, from what was known shortly after the alarm."""
-    near = [p for p in past if p.number <= alarm.number + SHORTLY]
-    if alarm.chart == "level":
-        return level_change(near, noise=charts.level.factor)
-    if alarm.chart == "direction" and charts.direction is not None:
-        numbers, residuals = charts.direction.history()
-        n = sum(number <= alarm.number + SHORTLY for number in numbers)
-        return direction_change(numbers[:n], residuals[:n], power=charts.direction.scatter.power)
-    began = charts.failures.began if alarm.chart == "failures" else charts.spread.began
-    return ChangePoint(min(began, alarm.number), min(began, alarm.number), alarm.number)
 
 
 def _measured(monitor: DriftMonitor, charts: Charts, alarm: Alarm, change: ChangePoint) -> dict[str, object]:

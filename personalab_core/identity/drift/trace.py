@@ -37,8 +37,8 @@ TRACE = np.dtype(
 """One record. ``start``, ``length`` and ``line``: its line in the timeline. ``unit``: score units per
 standard deviation; ``centre``, ``level`` and ``band``: what the baseline expects, the adjusted level and the half
 width of its limits; all in score units at half-body framing.
-``failures``, ``spread`` and ``direction``: as shares of their limits. ``raised``: bits of the charts that went
-beyond their limit here. NaN while calibrating."""
+``failures`` and ``spread``: as shares of their limits; ``direction``: as the share of the way from chance to its limit.
+``raised``: bits of the charts that went beyond their limit here. NaN while calibrating."""
 
 FRAMINGS = ("head", "half", "full")
 DECISIONS = tuple(Decision)

@@ -59,6 +59,6 @@ def test_a_monitor_goes_on_exactly_where_it_was_saved(seed: int, stop: int) -> N
 
 
 def test_a_state_of_another_version_is_refused() -> None:
-    data = DriftMonitor(parameters()).save().replace(b'"schema_version":2', b'"schema_version":1')
+    data = DriftMonitor(parameters()).save().replace(b'"schema_version":3', b'"schema_version":1')
     with pytest.raises(ValidationError):
         DriftMonitor.load(data)

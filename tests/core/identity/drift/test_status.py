@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.drift_process import Case, embeddings, simulate, usual_of_process
 from personalab_core.identity.drift.changes import direction_origin, level_origin
-from personalab_core.identity.drift.monitor import CHARTS, Alarm, DriftMonitor, Past
+from personalab_core.identity.drift.monitor import CHARTS, Alarm, DriftMonitor
 from personalab_core.identity.drift.parameters import ChartName, DriftParameters, shipped_parameters
-from personalab_core.identity.drift.residuals import BASELINE, Observation
+from personalab_core.identity.drift.residuals import BASELINE, Observation, Past
 from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline, named
 from personalab_core.identity.drift.status import DriftStatus, status_of
 from personalab_core.schemas import DriftState
@@ -18,12 +18,21 @@ PARAMETERS = DriftParameters(limits=shipped_parameters().limits, usual=usual_of_
 
 
 def judged(case: Case, *, seed: int = 4, length: int = 300) -> DriftMonitor:
+    return judged_for(case, seed, length)[0]
+
+
+def judged_for(case: Case, seed: int, *lengths: int) -> list[DriftMonitor]:
+    """The same timeline judged up to several places."""
     rng = np.random.default_rng(seed)
-    series = simulate(rng, case, 1, length)
-    monitor = DriftMonitor(PARAMETERS)
-    for seen, face in zip(series.observations(0), next(embeddings(rng, series, case)), strict=True):
-        monitor.update(seen, face)
-    return monitor
+    series = simulate(rng, case, 1, max(lengths))
+    records = list(zip(series.observations(0), next(embeddings(rng, series, case)), strict=True))
+    monitors = []
+    for length in lengths:
+        monitor = DriftMonitor(PARAMETERS)
+        for seen, face in records[:length]:
+            monitor.update(seen, face)
+        monitors.append(monitor)
+    return monitors
 
 
 def told(alarms: list[tuple[ChartName, int]], chart: ChartName | None = None) -> DriftStatus:
@@ -69,6 +78,15 @@ def test_every_state_is_reached_and_has_words(case: Case, state: DriftState) -> 
     assert status.state is state
     assert STATE_WORDS[state] and headline(status, "Mara")
     assert bool(explanation(status)) == state.alarming
+
+
+@pytest.mark.parametrize("case", [Case("step", "step", 0.1), Case("morph", morph=0.3)])
+def test_the_moment_stays_where_it_was_found(case: Case) -> None:
+    """Records long after the change push those around it out of what is kept; what was told stays."""
+    soon, late = judged_for(case, 4, 260, 800)
+    moments = [monitor.change_of(monitor.state.alarms[0]) for monitor in (soon, late)]
+    assert moments[0] is not None and moments[0] == moments[1]
+    assert moments[0].number <= soon.state.alarms[0].number
 
 
 def test_calibrating_is_a_state_of_its_own() -> None:
