@@ -144,6 +144,7 @@ def _start(
     changed = backend != space.config.evaluation.embedding.backend
     try:
         space.must_edit()
+        evaluation.prepare()
         with st.spinner("Storing the pictures."):
             if own is not None:
                 evaluation.bring_anchor(own.getvalue(), name=own.name)

@@ -69,7 +69,8 @@ def choose(space: Workspace, history: PersonaHistory) -> Scenes:
     known: dict[str, Scenario] = {scene.name: scene for scene in space.scenarios.scenarios}
     known |= {_VIDEO + scene.name: scene for scene in space.video_scenarios.scenarios}
     snippets.section("What is to be seen", "One scene, several, or one in your own words.")
-    options = [*known, OWN]
+    options = [*known]
+    options.insert(1, OWN)
     chosen = st.multiselect(
         "Scenes",
         options,

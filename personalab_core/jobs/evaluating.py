@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from personalab_core.config import Config
+from personalab_core.config.atomic_files import workspace_errors
 from personalab_core.errors import InputError, MissingDependencyError, UnreadableImageError
 from personalab_core.identity import DriftTracker, IdentityEvaluator, require_anchor
 from personalab_core.jobs.control import Progress, stop_if_asked
@@ -112,6 +113,15 @@ class EvaluationFolder:
         """The picture to compare with that was brought along, if one was."""
         path = self.path / ANCHOR_FILE
         return path if path.is_file() else None
+
+    def prepare(self) -> None:
+        """Make the folder, so that the evaluation is there before its job takes in the first picture.
+
+        Raises:
+            WorkspaceError: It cannot be made.
+        """
+        with workspace_errors("write", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def bring_anchor(self, data: bytes, *, name: str) -> None:
         """Store the picture to compare with. Raises :class:`UnreadableImageError` and :class:`WorkspaceError`."""

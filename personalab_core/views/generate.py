@@ -225,7 +225,9 @@ def _facts(
 
 
 def _spent(attempts: Sequence[AttemptRecord]) -> str:
-    if attempts and all(r.context.simulated for r in attempts):
+    if not attempts:
+        return "nothing yet"
+    if all(r.context.simulated for r in attempts):
         return "$0.00, simulated"
     return numbers.money(numbers.total_usd(r.cost.amount_usd for r in attempts))
 

@@ -25,7 +25,7 @@ from personalab_core.schemas import AttemptRecord, DriftRecord, Record
 from personalab_core.views.index_rows import COLUMNS, Row, RowKind, row_of
 
 INDEX_FILE = "index.sqlite3"
-VERSION = 3
+VERSION = 4
 """Of the columns and of the rules behind them; another version is made anew."""
 BLOCK_BYTES = 8_388_608
 """So much of a file is read and stored at a time."""
@@ -55,6 +55,7 @@ CREATE TABLE asset (id INTEGER PRIMARY KEY, persona TEXT NOT NULL, asset_id TEXT
 CREATE INDEX attempt_by_line ON attempt(persona, line);
 CREATE INDEX attempt_by_time ON attempt(at);
 CREATE INDEX attempt_by_persona_and_time ON attempt(persona, at);
+CREATE INDEX attempt_to_count ON attempt(persona, decision, reason, provider, framing, simulated, cost_usd);
 CREATE INDEX attempt_by_id ON attempt(persona, attempt_id);
 CREATE INDEX attempt_by_asset ON attempt(persona, asset_id);
 CREATE INDEX attempt_by_job ON attempt(persona, job_id) WHERE job_id IS NOT NULL;

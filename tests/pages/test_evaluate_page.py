@@ -92,6 +92,24 @@ def test_uploads_are_stored_anew_and_measured_by_a_job(
     assert not list(mara.root.rglob("*evil*"))
 
 
+def test_a_folder_of_the_server_is_followed_before_its_first_picture_is_in(
+    open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore
+) -> None:
+    folder = mara.config.paths.imports / "spring"
+    folder.mkdir(parents=True)
+    for number in (1, 2):
+        (folder / f"{number}.png").write_bytes(face_png(number))
+    at = open_page("evaluate", mara.root, persona="mara")
+    at.session_state["evaluate.from"] = {"selected": ["folder"]}
+    at.run()
+    at.selectbox(key="evaluate.folder").set_value("spring").run()
+    at.button(key="evaluate.start").click().run()
+    assert not at.exception
+    assert len(jobs.list(persona="mara")) == 1
+    assert answer_of(at) != "This evaluation is not here."
+    assert "Cancel" in labels_of(at)
+
+
 def test_metadata_is_dropped_and_the_pixels_stay(builder: WorkspaceBuilder) -> None:
     picture = Image.new("RGB", (40, 60), (10, 120, 200))
     exif = picture.getexif()
