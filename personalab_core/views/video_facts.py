@@ -63,7 +63,7 @@ def identity_facts(report: VideoReport, limits: Limits, *, accept: float) -> tup
         Fact("Lowest 5 %".replace(" ", numbers.NBSP), numbers.score(low), means="One frame in twenty is worse.")
     )
     worst = min((f for f in identity.frames if f.result.composite_score is not None), key=_composite)
-    value = f"{numbers.score(worst.result.composite_score)} at {_s(worst.frame.time_s)}"
+    value = f"{numbers.score(worst.result.composite_score)} at {_s(worst.frame.time_s)}".replace(" ", numbers.NBSP)
     facts.append(Fact("Worst frame", value, _below(_composite(worst), accept, value)))
     longest = identity.longest_below_threshold_s or 0.0
     run = _s(longest) if longest else "none"
@@ -76,20 +76,22 @@ def _spread(report: VideoReport, limits: Limits) -> Fact:
     stats = report.identity.embedding_stats
     if stats is None:
         return Fact("Spread of the embedding", "not measured")
-    value = f"{stats.std_cosine:.3f}, limit {limits.max_embedding_std:.2f}"
-    high = stats.std_cosine > limits.max_embedding_std
+    value, high = f"{stats.std_cosine:.3f}", stats.std_cosine > limits.max_embedding_std
     means = "The face comes and goes, whatever the mean says." if high else "The face stays the same."
-    return Fact("Spread of the embedding", value, _bad(high, value), means)
+    return Fact("Spread of the embedding", value, _bad(high, value), f"{means} Limit {limits.max_embedding_std:.2f}.")
 
 
 def _proportions(report: VideoReport, limits: Limits) -> list[Fact]:
     stats = report.identity.geometric_stats
     if stats is None:
         return []
-    value = f"{stats.max_ratio_variance:.4f}, limit {limits.max_geometric_variance:.3f}"
+    value = f"{stats.max_ratio_variance:.4f}"
     high = stats.max_ratio_variance > limits.max_geometric_variance
     widest = max(stats.ratio_variances, key=lambda name: stats.ratio_variances[name])
-    means = f"Most restless: {words.ratio_name(widest).lower()}. Speech and turning move proportions, too."
+    means = (
+        f"Most restless: {words.ratio_name(widest).lower()}. Speech and turning move proportions, too. "
+        f"Limit {limits.max_geometric_variance:.3f}."
+    )
     return [Fact("Variance of proportions", value, _bad(high, value), means)]
 
 
@@ -109,7 +111,7 @@ def coverage_facts(report: VideoReport, *, complete: bool) -> tuple[Fact, ...]:
     identity = report.identity
     n, seen = len(identity.frames), sum(f.result.composite_score is not None for f in identity.frames)
     carried = sum(f.carried for f in identity.frames)
-    facts = [Fact("Face measured", f"{seen} of {n} frames, {numbers.percent(seen, n)}")]
+    facts = [Fact("Face measured", numbers.percent(seen, n), means=f"{seen} of {n} frames.")]
     statuses = Counter(f.result.status for f in identity.frames if f.result.composite_score is None)
     for status, count in statuses.most_common():
         value = numbers.plural(count, "frame").lower()
@@ -120,7 +122,13 @@ def coverage_facts(report: VideoReport, *, complete: bool) -> tuple[Fact, ...]:
         facts.append(Fact("Longest time unseen", _s(identity.longest_unseen_s)))
     if identity.shortest_missable_event_s is not None:
         value = f"{identity.shortest_missable_event_s:.2f}{numbers.NBSP}s"
-        facts.append(Fact("Could be missed", f"under {value}", means="So far apart are the frames looked at."))
+        facts.append(
+            Fact(
+                "Could be missed",
+                f"under {value}".replace(" ", numbers.NBSP),
+                means="So far apart are the frames looked at.",
+            )
+        )
     if carried:
         facts.append(Fact("Not recognised again", numbers.plural(carried, "frame").lower(), means="Nothing moved."))
     if not complete:
@@ -133,13 +141,15 @@ def quality_facts(report: VideoReport, limits: Limits) -> tuple[Fact, ...]:
     quality = report.quality
     if quality is None:
         return (Fact("Picture quality", "switched off"),)
-    ratio = f"{numbers.score(quality.mean_sharpness_ratio)} of the anchor"
+    ratio = numbers.score(quality.mean_sharpness_ratio)
     soft = quality.mean_sharpness_ratio < limits.min_sharpness_ratio
-    means = "Soft: detail is smoothed away." if soft else f"Soft below {numbers.score(limits.min_sharpness_ratio)}."
-    facts = [Fact("Sharpness", ratio, _bad(soft, ratio), means)]
+    means = "Detail is smoothed away. " if soft else ""
+    limit = f"The anchor is 1.00. Limit {numbers.score(limits.min_sharpness_ratio)}."
+    facts = [Fact("Sharpness", ratio, _bad(soft, ratio), means + limit)]
     if quality.mean_face_sharpness_ratio is not None:
-        face = f"{numbers.score(quality.mean_face_sharpness_ratio)} of the anchor's face"
-        facts.append(Fact("Sharpness of the face", face, means="Has no calibrated limit."))
+        face = numbers.score(quality.mean_face_sharpness_ratio)
+        means = "The anchor's face is 1.00. Has no calibrated limit."
+        facts.append(Fact("Sharpness of the face", face, means=means))
     blurred = sum(frame.sharpness_ratio < limits.min_sharpness_ratio for frame in quality.frames)
     shown = numbers.plural(blurred, "frame").lower() if blurred else "none"
     facts.append(Fact("Blurred", shown, _bad(blurred > 0, shown)))
@@ -154,11 +164,12 @@ def _light(report: VideoReport, limits: Limits) -> Fact:
     quality = report.quality
     if quality is None or quality.max_histogram_distance is None:
         return Fact("Flicker", "not measured")
-    value = f"{numbers.score(quality.max_histogram_distance)}, limit {limits.max_histogram_distance:.2f}"
+    value = numbers.score(quality.max_histogram_distance)
     jumps = quality.max_histogram_distance > limits.max_histogram_distance
     means = "Light jumps between frames." if jumps else "Light is steady."
-    known = "" if quality.histogram_method == "bhattacharyya" else " The limit is not calibrated for this distance."
-    return Fact("Flicker", value, _bad(jumps, value), means + known)
+    limit = f" Limit {limits.max_histogram_distance:.2f}"
+    known = "." if quality.histogram_method == "bhattacharyya" else ", not calibrated for this distance."
+    return Fact("Flicker", value, _bad(jumps, value), means + limit + known)
 
 
 def _composite(frame: FrameResult) -> float:
