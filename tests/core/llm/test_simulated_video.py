@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import orjson
 import pytest
 
+pytest.importorskip("av")
+
+import av
+
 from personalab_core.errors import InvalidRequestError
-from personalab_core.identity.arcface import ArcFaceEvaluator
-from personalab_core.identity.frame_extractor import FrameExtractor
-from personalab_core.identity.geometric import GeometricEvaluator
-from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
 from personalab_core.llm import ImagePart, LLMVideoResponse
 from personalab_core.llm.simulated import SimulatedClient
-from personalab_core.llm.simulated_faults import DriftEffect, FaultRates, seeded
-from personalab_core.llm.simulated_film import METADATA_KEY
-from personalab_core.llm.simulated_film import film as draw_film
-from personalab_core.llm.simulated_picture import Conditions, requested_person
-from personalab_core.llm.simulated_prompt import PatchedText
-from personalab_core.llm.simulated_video import VideoFault, VideoFaultRates, draw_video_fault, plan_clip
-from personalab_core.orchestration import VideoMeasurement, VideoMeter
-from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
-from tests.support.faces import portrait_png, shared_renderer, shared_runtime
-
-av = pytest.importorskip("av")
+from personalab_core.llm.simulated_faults import FaultRates, seeded
+from personalab_core.llm.simulated_video import VideoFault, VideoFaultRates, draw_video_fault
+from personalab_core.orchestration import VideoMeasurement
+from tests.support import films
+from tests.support.faces import portrait_png, shared_renderer
+from tests.support.films import SAMPLING_S, Shoot, filmed, similarities, truth
 
 ANCHOR = ImagePart(portrait_png(11, width=320, height=400))
 PROMPT = "A headshot video of a woman talking, facing the camera. Length: 2 seconds."
-SAMPLING_S = 0.2
 
 
 def client(**faults: float) -> SimulatedClient:
@@ -52,42 +42,22 @@ def film(of: SimulatedClient, prompt: str = PROMPT, **changes: str) -> LLMVideoR
     return of.generate_video(prompt=[prompt, ANCHOR], **request)
 
 
-@cache
-def clip(fault: VideoFault | None = None) -> bytes:
-    """A clip in which the anchor's own person moves, and this goes wrong."""
-    # Two people need room for faces that can be measured.
-    width, height = (192, 240) if fault is VideoFault.SECOND_PERSON else (160, 200)
-    conditions = Conditions(DriftEffect(), None, width, height)
-    plan = plan_clip([PROMPT, ANCHOR], PatchedText(PROMPT, {}), conditions, fault, seeded("clip 4"))
-    person = requested_person([ANCHOR]).identity
-    return draw_film(shared_renderer(), replace(plan, still=replace(plan.still, identity=person)))
-
-
-def truth(data: bytes) -> Any:
-    with av.open(io.BytesIO(data)) as container:
-        return orjson.loads(container.metadata[METADATA_KEY])
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clips")
-    (folder / "anchor.png").write_bytes(ANCHOR.data)
-    return folder
+    return tmp_path_factory.mktemp("clips")
 
 
-@cache
+def clip(fault: VideoFault | None = None) -> bytes:
+    return filmed(shoot_of(fault), fault)
+
+
 def measured(folder: Path, fault: VideoFault | None = None) -> VideoMeasurement:
-    path = folder / f"{fault}.mp4"
-    path.write_bytes(clip(fault))
-    evaluator = ArcFaceEvaluator(shared_runtime(), geometric=GeometricEvaluator())
-    meter = VideoMeter(
-        evaluator=VideoIdentityEvaluator(evaluator),
-        extractor=FrameExtractor(),
-        quality=VideoQualityEvaluator(),
-        gate=PostProcessingGate(),
-        accept_threshold=0.55,
-    )
-    return meter.measure(folder / "anchor.png", path)
+    return films.measured(folder, shoot_of(fault), fault)
+
+
+def shoot_of(fault: VideoFault | None) -> Shoot:
+    # Two people need room for faces that can be measured.
+    return Shoot(11, "clip", size_px=(192, 240) if fault is VideoFault.SECOND_PERSON else (160, 200))
 
 
 def mean_cosine(measurement: VideoMeasurement) -> float:
@@ -164,16 +134,18 @@ def test_a_short_swap_is_found_and_timed_within_two_sampled_frames(folder: Path)
     assert abs(swap.end_s - end_s) <= 2 * SAMPLING_S
     assert found.identity.worst_frame is not None
     assert start_s <= found.identity.worst_frame.time_s < end_s
-    assert mean_cosine(sound) - mean_cosine(found) < 0.2  # two of ten frames show a stranger
+    # Two of ten frames, or three at a sampling edge, show a stranger; the others are as they were.
+    assert mean_cosine(sound) - mean_cosine(found) < 0.3 * mean_cosine(sound)
+    seen, others = similarities(found), similarities(sound)
+    outside = [t for t in seen if not start_s <= t < end_s]
+    assert all(abs(seen[t] - others[t]) < 0.05 for t in outside)
 
 
 @pytest.mark.parametrize("fault", [VideoFault.FLICKER, VideoFault.BLUR, VideoFault.TONAL_DRIFT])
 def test_spoilt_pixels_do_not_lower_identity_beyond_noise(folder: Path, fault: VideoFault) -> None:
-    """Within two standard deviations of a sound clip's frames, or .05."""
+    """One take; over several, and what noise is, see ``test_video_known_truth``."""
     found, sound = measured(folder, fault), measured(folder)
-    assert sound.identity.embedding_stats is not None
-    noise = max(0.05, 2 * sound.identity.embedding_stats.std_cosine)
-    assert mean_cosine(found) > mean_cosine(sound) - noise
+    assert mean_cosine(found) > mean_cosine(sound) - 0.05
     assert found.identity.swaps == ()
 
 
