@@ -21,6 +21,7 @@ from personalab_core.views.history import PersonaHistory
 
 CHART, PICKED, SIZES, PROVIDERS = "drift.chart", "drift.picked", "drift.sizes", "drift.providers"
 REASON, COMPARED = "drift.reason", "drift.compared"
+EVENTS_SHOWN = 20
 
 space = loaders.workspace()
 histories = {history.id: history for history in space.histories()}
@@ -114,13 +115,10 @@ def ask(history: PersonaHistory) -> None:
 def show_events(view: DriftView) -> None:
     """Show what was found and answered."""
     snippets.section("What was found, and what was answered", "Newest first. Records are counted from the first one.")
-    rows = [
-        {"When": e.when, "What": e.what, "Record": e.record, "In words": e.said, "Reason": e.reason}
-        for e in view.events
-    ]
-    st.dataframe(
-        rows, hide_index=True, width="stretch", column_config={"In words": st.column_config.TextColumn(width="large")}
-    )
+    rows = [(e.when, e.what, e.record, e.said, e.reason) for e in view.events[:EVENTS_SHOWN]]
+    snippets.block(snippets.table(("When", "What", "Record", "In words", "Reason"), rows))
+    if len(view.events) > EVENTS_SHOWN:
+        st.caption(f"The newest {EVENTS_SHOWN} of {len(view.events)}.")
 
 
 def show_more(history: PersonaHistory, view: DriftView) -> None:

@@ -29,6 +29,10 @@ CHART_PX, STRIP_PX = 400, 54
 FULL = 1.25
 """A strip is this high, in shares of its limit."""
 _END: dict[str, Any] = {"xanchor": "left", "xshift": 6}
+LABEL_SHARE = 0.065
+"""Height of a label as a share of a chart of lines."""
+DASHED_FROM = 4
+"""From the fifth line on, colour alone does not tell them apart."""
 _APART = 0.03
 """Labels at the right end that are closer than this, in score, would lie on each other."""
 
@@ -71,19 +75,30 @@ def draw_canaries(view: DriftView) -> go.Figure:
 
 def _lines(lines: Sequence[tuple[str, Line]]) -> go.Figure:
     c, figure = tokens(), go.Figure()
-    notes = []
-    last = max((line[-1][0] for _, line in lines if line), default=1)
-    for (name, line), colour in zip(lines, c.series * len(lines), strict=False):
-        _line(figure, line, colour, 2.5)
-        if line:
-            notes.append(_note(line[-1][0], line[-1][1], name, colour, **_END))
-    values = [value for _, line in lines for _, value in line]
+    drawn = [(name, line) for name, line in lines if line]
+    last = max((line[-1][0] for _, line in drawn), default=1)
+    values = [value for _, line in drawn for _, value in line]
     low, high = min([SCORE_RANGE[0], *values]), max([SCORE_RANGE[1], *values])
+    ends = _apart([line[-1][1] for _, line in drawn], (high - low) * LABEL_SHARE)
+    notes = []
+    for place, ((name, line), end) in enumerate(zip(drawn, ends, strict=True)):
+        colour = c.series[place % len(c.series)]
+        _line(figure, line, colour, 2.5, dash="solid" if place < DASHED_FROM else "dash")
+        notes.append(_note(last, end, name, colour, **_END))
     ticks = record_ticks(int(last))
     figure.update_yaxes(range=[low, high], tickformat=".2f", dtick=0.1)
     figure.update_xaxes(range=[0, last + 1], tickvals=ticks, ticktext=_ticktext(ticks))
     figure.update_layout(margin={"l": 8, "r": 130, "t": 4, "b": 8}, annotations=notes)
     return figure
+
+
+def _apart(values: Sequence[float], least: float) -> list[float]:
+    """Return places for labels at these values, moved up where they would lie on the one below."""
+    places = list(values)
+    below = -np.inf
+    for i in sorted(range(len(values)), key=lambda i: values[i]):
+        below = places[i] = max(values[i], below + least)
+    return places
 
 
 def _axes(figure: go.Figure, view: DriftView, low: float, high: float) -> None:
@@ -144,7 +159,11 @@ def _add_points(figure: go.Figure, view: DriftView, c: Tokens, picked: str | Non
     ring = next((p for p in view.points if p.attempt_id == picked), None)
     if ring:
         marker = {"symbol": f"{SHAPES[ring.frame_size]}-open", "size": 14, "color": c.ink, "line_width": 2}
-        figure.add_trace(go.Scatter(x=[ring.number], y=[ring.score], mode="markers", hoverinfo="skip", marker=marker))
+        figure.add_trace(
+            go.Scatter(
+                x=[ring.number], y=[ring.score], mode="markers", hoverinfo="skip", marker=marker, cliponaxis=False
+            )
+        )
 
 
 def _add_lines(figure: go.Figure, view: DriftView, lines: DriftLines, c: Tokens, high: float) -> list[dict[str, Any]]:
