@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import anchors_page, frame, loaders, notices, rows, snippets, state
+from pages.components import anchors_page, frame, loaders, notices, rows, state
 from personalab_core.views.anchors import build_anchors_view
 
 space = loaders.workspace()
 characters = {character.id: character for character in space.characters()}
 
 if not characters:
-    snippets.head(
-        "Anchors",
-        "No persona yet.",
-        "It begins with a name and a look in words.",
-        simulated=space.config.simulates("image"),
+    rows.first_persona(
+        "anchors", "It begins with a name and a look in words.", simulated=space.config.simulates("image")
     )
-    if st.button("Create the first persona", type="primary", key="anchors.create"):
-        state.go("personas", edit="new")
 else:
     persona = state.current_persona(characters)
     jobs = [job for job in space.jobs.list(persona=persona) if job.kind == "generate_anchors"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from pages.components import export_page, loaders, snippets, state
+from pages.components import export_page, loaders, rows
 
 space = loaders.workspace()
 characters = {character.id: character for character in space.characters()}
@@ -12,9 +10,5 @@ characters = {character.id: character for character in space.characters()}
 if characters:
     export_page.show(space, characters)
 else:
-    snippets.head(
-        "Export", "No persona yet.", "Accepted pictures leave from here.", simulated=space.config.simulates("image")
-    )
-    if st.button("Create the first persona", type="primary", key="export.create"):
-        state.go("personas", edit="new")
+    rows.first_persona("export", "Accepted pictures leave from here.", simulated=space.config.simulates("image"))
     export_page.show_check()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from pages.components import loaders, plan_page, snippets, state
+from pages.components import loaders, plan_page, rows
 
 space = loaders.workspace()
 characters = {character.id: character for character in space.characters()}
@@ -12,6 +10,4 @@ characters = {character.id: character for character in space.characters()}
 if characters:
     plan_page.show(space, characters)
 else:
-    snippets.head("Plan", "No persona yet.", "A plan is made for one persona.", simulated=space.config.simulated)
-    if st.button("Create the first persona", type="primary", key="plan.create"):
-        state.go("personas", edit="new")
+    rows.first_persona("plan", "A plan is made for one persona.", simulated=space.config.simulates("text"))

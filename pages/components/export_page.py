@@ -24,7 +24,7 @@ _PICKS = component("picks")
 _PLAIN = ""
 _SOURCES = {"anchor": "As the anchor came to be", "no": "Generated throughout", "yes": "A real picture went in"}
 MAX_CHECK_MB = 400
-MAX_ADVICE_LINES = 8
+MAX_ADVICE_LINES = 3
 """So many assets are named for one piece of advice."""
 
 
@@ -64,7 +64,6 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
         with a:
             snippets.section("What leaves", "Click to pick; the newest stand first.")
             picked = _pick(assets, history)
-            _advice(exports.advice_on(space.config, history, picked))
         with b:
             _form(space, history, offer, picked)
     elif st.button("Generate pictures", type="primary", key="export.generate"):
@@ -84,22 +83,10 @@ def _pick(assets: Sequence[exports.AssetCard], history: PersonaHistory) -> list[
     return picked
 
 
-def _advice(groups: Sequence[exports.AdviceGroup]) -> None:
-    """Show what the quality check says of what is picked, and the numbers behind it."""
-    if not groups:
-        return
-    snippets.section("What the quality check says", "It only advises; who is in the picture is decided elsewhere.")
-    for group in groups:
-        snippets.block(snippets.decision(group.mark), snippets.lead(group.sentence))
-        for line in group.lines[:MAX_ADVICE_LINES]:
-            snippets.small(line)
-        if len(group.lines) > MAX_ADVICE_LINES:
-            snippets.small(f"and {len(group.lines) - MAX_ADVICE_LINES} more")
-
-
 def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, picked: list[str]) -> None:
     posts = {asset: item for asset, item in space.plans.posts(history.id).items() if asset in picked}
     _shape(offer)
+    _repairs(offer, exports.advice_on(space.config, history, picked))
     _texts(offer, posts, picked)
     label = f"Export {numbers.plural(len(picked), 'asset')}" if picked else "Pick what leaves"
     access.button(
@@ -120,14 +107,28 @@ def _shape(offer: exports.Offer) -> None:
     first = ids.index("instagram_portrait") if "instagram_portrait" in ids else 0
     st.selectbox("Channel", ids, first, format_func=lambda i: channels[i], key="export.channel")
     st.selectbox("Look", [_PLAIN, *looks], format_func=lambda i: looks.get(i, "None: as generated"), key="export.look")
-    st.slider(
-        "Sharpening", 0.0, 2.0, 0.0, 0.1, key="export.sharpen", help="Of everything that is picked. Off by default."
+    snippets.small(
+        "The crop keeps the face, in a video that of all frames. Identity is measured again on whatever was changed, "
+        "and the loss is shown. “As it is” leaves a video's frames untouched; a look is for pictures."
     )
+
+
+def _repairs(offer: exports.Offer, groups: Sequence[exports.AdviceGroup]) -> None:
+    """Show what the quality check says of what is picked, and what may be done; nothing is, unless it is chosen."""
+    snippets.section(
+        "Sharper", "The quality check only advises; who is in the picture is decided elsewhere.", below=True
+    )
+    for group in groups:
+        snippets.block(snippets.decision(group.mark), snippets.lead(group.sentence))
+        for line in group.lines[:MAX_ADVICE_LINES]:
+            snippets.small(line)
+        if len(group.lines) > MAX_ADVICE_LINES:
+            snippets.small(f"and {len(group.lines) - MAX_ADVICE_LINES} more")
     st.checkbox(
-        "Sharpen what the check calls soft",
+        "Sharpen what is soft",
         offer.sharpen_as_advised,
         key="export.sharpen_advised",
-        help="Only what the quality check at the left names as soft. No threshold of the identity is touched.",
+        help="Only what the quality check calls soft. No threshold of the identity is touched.",
     )
     st.checkbox(
         "Super-resolve it, too",
@@ -135,10 +136,7 @@ def _shape(offer: exports.Offer) -> None:
         key="export.super_res_advised",
         help="Doubles what the check calls soft before it takes the channel's size.",
     )
-    snippets.small(
-        "The crop keeps the face, in a video that of all frames. Identity is measured again on whatever was changed, "
-        "and the loss is shown. “As it is” leaves a video's frames untouched; a look is for pictures."
-    )
+    st.slider("Sharpen everything", 0.0, 2.0, 0.0, 0.1, key="export.sharpen", help="Whatever the check says. Off at 0.")
 
 
 def _texts(offer: exports.Offer, posts: Mapping[str, PlannedContent], picked: Sequence[str]) -> None:

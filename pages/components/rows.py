@@ -9,6 +9,7 @@ import streamlit as st
 from pages.components import access, frame, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import JobStore
+from personalab_core.views.conditions import PageName
 from personalab_core.views.runs import RunRow
 from personalab_core.views.workspace import Workspace
 
@@ -61,6 +62,13 @@ def _actions(run: RunRow, store: JobStore) -> None:
     page = state.page_of_run(run.kind)
     if st.button("Open", key=f"run.open.{run.id}"):
         state.go(page, run.persona, **({state.RUN: run.id} if page == "generate" else {}))
+
+
+def first_persona(page: PageName, why: str, *, simulated: bool) -> None:
+    """Show a page of a workspace without a persona, and the way to the first one."""
+    snippets.head(page.capitalize(), "No persona yet.", why, simulated=simulated)
+    if st.button("Create the first persona", type="primary", key=f"{page}.create"):
+        state.go("personas", edit="new")
 
 
 def demo_button(space: Workspace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import frame, model_choice, notices, rows, snippets, state, uploads
+from pages.components import access, frame, model_choice, notices, rows, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import BatchItem, BatchParams, EvaluateVideoParams, Job
 from personalab_core.jobs.studio import Studio
@@ -101,7 +101,7 @@ def _generate(space: Workspace, history: PersonaHistory) -> None:
     ready = history.anchor is not None and bool(scenes)
     if not ready:
         snippets.small(f"{history.first_name} has no anchor yet.")
-    if st.button("Generate the video", key="video.generate", disabled=not ready) and scenario:
+    if access.button("Generate the video", key="video.generate", disabled=not ready) and scenario:
         item = BatchItem(persona=history.id, asset_type="video", scenario=scenario, seed=int(seed))
         overrides = model_overrides(space.config, [choice])
         name = f"Video of {history.id}"
@@ -122,7 +122,8 @@ def _upload(space: Workspace, history: PersonaHistory) -> None:
     if history.anchor is None:
         snippets.small(f"{history.first_name} has no anchor yet.")
         return
-    if not st.button(f"Compare with {history.first_name}", key="video.measure", disabled=file is None) or file is None:
+    wanted = access.button(f"Compare with {history.first_name}", key="video.measure", disabled=file is None)
+    if not wanted or file is None:
         return
     try:
         space.must_edit()

@@ -131,19 +131,16 @@ def build_attempts_view(
     matching = filtered(pool, wanted, zone=zone)
     n_pages = max(1, -(-len(matching) // PAGE_SIZE))
     page = min(max(1, wanted.page), n_pages)
-    shown = matching.sorted_by("at", "id").newest_first(PAGE_SIZE, skip=(page - 1) * PAGE_SIZE)
+    newest = matching.sorted_by("at", "id").newest_first(PAGE_SIZE, skip=(page - 1) * PAGE_SIZE)
+    shown = [(record, pool.overrides.get(record.attempt_id), names[record.persona]) for record in newest]
     answer, detail = _sentences(pool, matching, chosen)
     several = len(chosen) > 1
-
-    def said(record: AttemptRecord) -> OverrideRecord | None:
-        return pool.overrides.get(record.attempt_id)
-
     framings = pool.values("framing")
     return AttemptsView(
         answer=answer,
         detail=detail,
-        cards=tuple(_card(r, said(r), names[r.persona], several=several, now=now, zone=zone) for r in shown),
-        rows=tuple(_row(r, said(r), names[r.persona]) for r in shown),
+        cards=tuple(_card(*one, several=several, now=now, zone=zone) for one in shown),
+        rows=tuple(_row(*one) for one in shown),
         n_matching=len(matching),
         n_all=len(pool),
         n_pages=n_pages,

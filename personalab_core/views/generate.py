@@ -12,7 +12,7 @@ from personalab_core.config import Config
 from personalab_core.jobs import BatchParams, GenerateImagesParams, Job
 from personalab_core.schemas import AssetOutcome, AttemptRecord
 from personalab_core.views import numbers, words
-from personalab_core.views.history import Asset, PersonaHistory, group_assets
+from personalab_core.views.history import Asset, PersonaHistory, group_assets, spent_on
 from personalab_core.views.lanes import Lane, lane_of, working_step
 from personalab_core.views.pictures import Picture
 from personalab_core.views.run_choice import SIMULATED
@@ -52,11 +52,6 @@ class RunView:
     simulated: bool
 
 
-def attempts_of(history: PersonaHistory, job_id: str) -> list[AttemptRecord]:
-    """Return the attempts that a job has made so far."""
-    return list(history.attempts.of_job(job_id))
-
-
 def build_run_view(
     history: PersonaHistory,
     job: Job,
@@ -80,8 +75,7 @@ def build_run_view(
         now: Current time (UTC).
         zone: The viewer's time zone.
     """
-    attempts = attempts_of(history, job.id)
-    assets = _numbered(job, group_assets(attempts, history.attempts.overrides))
+    assets = _numbered(job, group_assets(history.attempts.of_job(job.id), history.attempts.overrides))
     answer, detail = _sentences(job, assets, at_once, now=now)
     return RunView(
         job_id=job.id,
@@ -214,7 +208,7 @@ def _facts(
     rows = [("Accepted", f"{sum(asset.accepted for asset in assets.values())} of {job.total}")]
     rows.append(("Attempts", f"{len(attempts)} of at most {job.total * rules.max_attempts}"))
     of = f" of {numbers.money(budget_usd)}" if budget_usd is not None else ""
-    rows.append(("Spent", f"{_spent(attempts)}{of}"))
+    rows.append(("Spent", f"{spent_on(attempts, nothing='nothing yet')}{of}"))
     if job.started_at:
         started = numbers.when(job.started_at, now=now, zone=zone)
         ago = numbers.ago(job.started_at, now=now, zone=zone)
@@ -222,14 +216,6 @@ def _facts(
     if job.finished_at:
         rows.append(("Ended", numbers.when(job.finished_at, now=now, zone=zone)))
     return tuple(rows)
-
-
-def _spent(attempts: Sequence[AttemptRecord]) -> str:
-    if not attempts:
-        return "nothing yet"
-    if all(r.context.simulated for r in attempts):
-        return "$0.00, simulated"
-    return numbers.money(numbers.total_usd(r.cost.amount_usd for r in attempts))
 
 
 def _rules(job: Job, rules: Rules) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from personalab_core.identity.drift.watch import Drift
 from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character, Decision, OverrideRecord
-from personalab_core.views import words
+from personalab_core.views import numbers, words
 from personalab_core.views.logs import AttemptLog, DriftLog
 from personalab_core.views.pictures import Picture, picture
 
@@ -157,12 +157,22 @@ def attempts_together(histories: Sequence[PersonaHistory]) -> AttemptLog:
     )
 
 
-def group_assets(attempts: Sequence[AttemptRecord], overrides: Mapping[str, OverrideRecord]) -> list[Asset]:
+def group_assets(attempts: Iterable[AttemptRecord], overrides: Mapping[str, OverrideRecord]) -> list[Asset]:
     """Return the attempts by asset, assets in the order of their first attempt."""
-    order = {asset_id: n for n, asset_id in enumerate(dict.fromkeys(r.asset_id for r in attempts))}
-    ranked = sorted(attempts, key=lambda r: (order[r.asset_id], r.attempt))
+    rows = list(attempts)
+    order = {asset_id: n for n, asset_id in enumerate(dict.fromkeys(r.asset_id for r in rows))}
+    ranked = sorted(rows, key=lambda r: (order[r.asset_id], r.attempt))
     grouped = groupby(ranked, key=lambda r: r.asset_id)
-    return [Asset(asset_id, tuple(rows), overrides) for asset_id, rows in grouped]
+    return [Asset(asset_id, tuple(own), overrides) for asset_id, own in grouped]
+
+
+def spent_on(attempts: Sequence[AttemptRecord], *, nothing: str) -> str:
+    """Return what attempts have cost, in words; ``nothing`` if there are none yet."""
+    if not attempts:
+        return nothing
+    if all(r.context.simulated for r in attempts):
+        return "$0.00, simulated"
+    return numbers.money(numbers.total_usd(r.cost.amount_usd for r in attempts))
 
 
 def anchor_picture(record: AnchorRecord, *, alt: str) -> Picture | None:

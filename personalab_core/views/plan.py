@@ -10,7 +10,7 @@ from personalab_core.errors import ConfigError
 from personalab_core.generation import PlanStore
 from personalab_core.schemas import AttemptRecord, ContentPlan, Decision, PlannedContent
 from personalab_core.views import numbers, words
-from personalab_core.views.history import PersonaHistory, attempt_picture
+from personalab_core.views.history import PersonaHistory, attempt_picture, spent_on
 from personalab_core.views.pictures import Picture
 
 MARKS: Mapping[str, words.Mark] = {
@@ -112,7 +112,8 @@ def build_plan_view(history: PersonaHistory, plan: ContentPlan, *, today: date, 
         today: The viewer's day.
         busy: Ids of the items that a job is making now.
     """
-    cards = {item.id: item_card(history, item, busy=item.id in busy) for item in plan.planned_content}
+    attempts = {item.id: _attempts(history, item) for item in plan.planned_content}
+    cards = {i.id: _card(history, i, attempts[i.id], busy=i.id in busy) for i in plan.planned_content}
     due = tuple(i.id for i in plan.planned_content if i.status == "approved" and i.id not in busy)
     answer, detail = _sentences(history, plan, today=today, busy=len(busy))
     return PlanView(
@@ -123,7 +124,7 @@ def build_plan_view(history: PersonaHistory, plan: ContentPlan, *, today: date, 
         unscheduled=tuple(cards[item.id] for item in plan.planned_content if item.scheduled is None),
         due=due,
         undecided=tuple(item.id for item in plan.planned_content if item.status == "idea"),
-        facts=_facts(plan, cards),
+        facts=_facts(plan, [record for made in attempts.values() for record in made]),
         sources=tuple((source.title, source.url) for source in plan.sources),
         repeated=_repeated(plan),
         simulated=plan.simulated,
@@ -132,7 +133,14 @@ def build_plan_view(history: PersonaHistory, plan: ContentPlan, *, today: date, 
 
 def item_card(history: PersonaHistory, item: PlannedContent, *, busy: bool = False) -> ItemCard:
     """Return one item with its picture, score and cost."""
-    attempts = [record for asset in item.assets for record in history.attempts.of_asset(asset)]
+    return _card(history, item, _attempts(history, item), busy=busy)
+
+
+def _attempts(history: PersonaHistory, item: PlannedContent) -> list[AttemptRecord]:
+    return [record for asset in item.assets for record in history.attempts.of_asset(asset)]
+
+
+def _card(history: PersonaHistory, item: PlannedContent, attempts: Sequence[AttemptRecord], *, busy: bool) -> ItemCard:
     shown = _shown(history, attempts)
     return ItemCard(
         id=item.id,
@@ -143,7 +151,7 @@ def item_card(history: PersonaHistory, item: PlannedContent, *, busy: bool = Fal
         mark=_mark(item, tried=bool(attempts), busy=busy),
         picture=attempt_picture(shown, name=history.name) if shown else None,
         score=numbers.score(shown.scores.composite) if shown and shown.scores.composite is not None else "–",
-        cost=_cost(attempts),
+        cost=spent_on(attempts, nothing="–"),
         n_attempts=len(attempts),
         attempt_id=shown.attempt_id if shown else "",
         faded=item.status == "dropped",
@@ -186,14 +194,6 @@ def _mark(item: PlannedContent, *, tried: bool, busy: bool) -> words.Mark:
     if busy:
         return _BEING_MADE
     return _NOT_ACCEPTED if tried and item.status == "approved" else MARKS[item.status]
-
-
-def _cost(attempts: Sequence[AttemptRecord]) -> str:
-    if not attempts:
-        return "–"
-    if all(r.context.simulated for r in attempts):
-        return "$0.00, simulated"
-    return numbers.money(numbers.total_usd(r.cost.amount_usd for r in attempts))
 
 
 def _sentences(history: PersonaHistory, plan: ContentPlan, *, today: date, busy: int) -> tuple[str, str]:
@@ -259,13 +259,13 @@ def _day(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b}"
 
 
-def _facts(plan: ContentPlan, cards: Mapping[str, ItemCard]) -> tuple[tuple[str, str], ...]:
+def _facts(plan: ContentPlan, attempts: Sequence[AttemptRecord]) -> tuple[tuple[str, str], ...]:
     made_by = f"{plan.provider}, {plan.model}"
-    n_attempts = sum(card.n_attempts for card in cards.values())
     return (
         ("Planned by", made_by),
         ("Made", f"{sum(item.status == 'made' for item in plan.planned_content)} of {len(plan.planned_content)}"),
-        ("Attempts", numbers.count(n_attempts)),
+        ("Attempts", numbers.count(len(attempts))),
+        ("Cost of its pieces", spent_on(attempts, nothing="–")),
         ("Search pages read", str(len(plan.sources)) if plan.sources else "none named"),
     )
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
@@ -270,11 +270,7 @@ def _read_block(connection: sqlite3.Connection, source: Source) -> tuple[bool, _
         if not _continues(file, state, status.st_size):
             _forget(connection, source)
             state = _State()
-        file.seek(state.bytes)
-        block = file.read(BLOCK_BYTES)
-        while block and b"\n" not in block and (more := file.read(BLOCK_BYTES)):
-            block += more
-    whole = block[: block.rfind(b"\n") + 1]
+        whole = _whole_lines(file, state.bytes)
     lines = whole.split(b"\n")[:-1]
     _store(connection, source, lines, state)
     n_read = state.bytes + len(whole)
@@ -297,7 +293,16 @@ def _read_block(connection: sqlite3.Connection, source: Source) -> tuple[bool, _
     return not ends, new
 
 
-def _continues(file: Any, state: _State, size: int) -> bool:
+def _whole_lines(file: BinaryIO, start: int) -> bytes:
+    """Return about :data:`BLOCK_BYTES` from a place in a file, up to the end of a line; at least one whole line."""
+    file.seek(start)
+    block = file.read(BLOCK_BYTES)
+    while block and b"\n" not in block and (more := file.read(BLOCK_BYTES)):
+        block += more
+    return block[: block.rfind(b"\n") + 1]
+
+
+def _continues(file: BinaryIO, state: _State, size: int) -> bool:
     """Whether the file only grew since: then the last line read still stands where it stood."""
     if state.bytes == 0:
         return True

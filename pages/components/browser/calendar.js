@@ -6,6 +6,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (c.picture) b.append(pic(c.picture.thumbnail, c.picture.alt))
     b.append(el("b", "", c.title), mark(c.mark))
     if (c.score !== "–") b.append(el("span", "pl-muted pl-num", "Score " + c.score))
+    if (c.cost !== "–") b.append(el("span", "pl-muted pl-num", c.cost))
     return b
   }
   const day = (d) => {

@@ -1,6 +1,8 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root")
-  const longest = Math.max(...data.items.map((t) => t.duration_s), .1), y = (v) => 54 - (Math.min(.9, Math.max(.1, v)) - .1) / .8 * 52
+  const longest = Math.max(...data.items.map((t) => t.duration_s), .1)
+  const scores = data.items.flatMap((t) => t.points.map(([, v]) => v)).filter((v) => v != null)
+  const low = Math.min(.1, ...scores), top = Math.max(.8, ...scores), y = (v) => 54 - (v - low) / (top - low) * 52
   const take = (t) => {
     const b = button("", () => setTriggerValue("open", t.id)), text = el("div", "text")
     b.dataset.id = t.id; b.setAttribute("aria-current", t.current)
