@@ -85,7 +85,7 @@ def test_the_quality_check_is_shown_and_nothing_is_repaired_unless_asked_for(
     open_page: OpenPage, mara: WorkspaceBuilder, jobs: JobStore
 ) -> None:
     at = open_page("export", mara.root, persona="mara")
-    assert "What the quality check says" not in words_of(at)
+    assert "Nothing to repair" not in words_of(at)
     first, second = assets_of(mara)
     at.session_state["export.picks.mara"] = {"selected": [first, second]}
     at.run()
