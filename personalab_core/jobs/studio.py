@@ -223,7 +223,12 @@ class Studio:
         evaluation, runtime = self.config.evaluation, self.config.runtime
         pool: EvaluationPool | InProcessPool
         if n_assets < MANY_ASSETS or self._evaluator is not None:
-            pool = InProcessPool(self.evaluator, eval_cfg=evaluation, max_workers=runtime.eval_pool_workers)
+            pool = InProcessPool(
+                self.evaluator,
+                eval_cfg=evaluation,
+                max_workers=runtime.eval_pool_workers,
+                timeout_s=runtime.eval_timeout_s,
+            )
         else:
             pool = EvaluationPool(runtime.eval_pool_workers, eval_cfg=evaluation, timeout_s=runtime.eval_timeout_s)
         try:

@@ -5,7 +5,8 @@ of them drive the same attempt loop; and no provider gets more calls than it all
 """
 
 from personalab_core.runtime.concurrency import ProviderSemaphore, RateLimiter
-from personalab_core.runtime.eval_pool import EvaluationPool, InProcessPool
+from personalab_core.runtime.eval_pool import EvaluationPool
+from personalab_core.runtime.in_process_pool import InProcessPool
 from personalab_core.runtime.job import JobResult, JobSpec, compute_config_hash
 from personalab_core.runtime.ray_runner import RayRunner
 from personalab_core.runtime.retry_policy import RetryPolicy

@@ -1,4 +1,4 @@
-"""Measures faces beside the event loop: in worker processes with a face runtime each, or in this process."""
+"""Measures faces beside the event loop, in worker processes with a face runtime each."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from typing import Any, Self, TypeVar
 
 from personalab_core.config import Section
 from personalab_core.errors import ConfigError, WorkspaceError
-from personalab_core.identity import IdentityEvaluator
 from personalab_core.orchestration.unmeasured import not_measured
 from personalab_core.orchestration.video_measurement import VideoMeasurement
 from personalab_core.runtime.eval_worker import WorkerDiedError, WorkerHungError, WorkerProcess
-from personalab_core.runtime.measuring import InfoTask, MeasuringStation, PictureTask, VideoTask
+from personalab_core.runtime.measuring import InfoTask, PictureTask, VideoTask
 from personalab_core.schemas import EvaluationResult, EvaluatorInfo
 
 T = TypeVar("T")
@@ -164,7 +163,11 @@ class EvaluationPool:
                 self._changed.notify_all()
 
     def _take(self) -> tuple[WorkerProcess, bool]:
-        """Return a worker, and whether it was started for this."""
+        """Return a worker, and whether it was started for this.
+
+        Raises:
+            WorkspaceError: None can be started.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._idle or not self._n_workers or self._worth_another())
             if self._idle and self._idle[-1].alive:
@@ -173,50 +176,16 @@ class EvaluationPool:
                 self._idle.pop().end()
                 self._n_workers -= 1
             self._n_workers += 1
-        return WorkerProcess(self._evaluation, n_threads=self._n_threads), True
+        try:
+            return WorkerProcess(self._evaluation, n_threads=self._n_threads), True
+        except OSError as error:
+            with self._changed:
+                self._n_workers -= 1
+                self._changed.notify_all()
+            raise WorkspaceError(f"No measuring process can be started: {error.strerror or error}.") from error
 
     def _worth_another(self) -> bool:
         return (self._n_open - self._n_workers) * self._measure_s > self._start_s
-
-
-class InProcessPool:
-    """Measures in a thread of this process with an evaluator that is there already.
-
-    For a single core, for tests, and where an evaluator of your own cannot be built from a configuration.
-    ONNX Runtime lets go of the interpreter while it computes, so that two threads of one runtime measure
-    nearly twice as much as one. A measurement that never ends cannot be ended here, only in a process.
-
-    Args:
-        evaluator: Measures faces.
-        eval_cfg: The configuration's ``evaluation`` section, for videos; empty means its defaults.
-        max_workers: Measurements at a time.
-    """
-
-    def __init__(
-        self, evaluator: IdentityEvaluator, *, eval_cfg: Mapping[str, Any] | None = None, max_workers: int = 1
-    ) -> None:
-        self._station = MeasuringStation(evaluator, eval_cfg or {})
-        self._callers = ThreadPoolExecutor(max_workers, thread_name_prefix="measuring")
-
-    async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
-        """Return one result per candidate, without blocking the event loop."""
-        result: EvaluationResult = await self._carry_out(PictureTask(anchor_path, tuple(candidate_paths)))
-        return result
-
-    async def evaluate_video_async(
-        self, anchor_path: str, video_path: str, *, accept_threshold: float
-    ) -> VideoMeasurement | EvaluationResult:
-        """Return both axes of a video without blocking the event loop; only why not, if the evaluator failed on it."""
-        result: VideoMeasurement | EvaluationResult
-        result = await self._carry_out(VideoTask(anchor_path, video_path, accept_threshold))
-        return result
-
-    def shutdown(self) -> None:
-        """Wait for the measurements under way. The pool cannot be used afterwards."""
-        self._callers.shutdown(wait=True, cancel_futures=True)
-
-    async def _carry_out(self, task: PictureTask | VideoTask) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._callers, self._station.carry_out, task)
 
 
 def available_cores() -> int:

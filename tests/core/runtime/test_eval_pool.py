@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from personalab_core.errors import AnchorMissingError, ConfigError, InputError, ModelPackError
-from personalab_core.identity import build_evaluator
+from personalab_core.errors import AnchorMissingError, ConfigError, InputError, ModelPackError, WorkspaceError
+from personalab_core.identity import StubEvaluator, build_evaluator
 from personalab_core.runtime import EvaluationPool, InProcessPool
 from personalab_core.runtime.eval_worker import LoadingFailedError, WorkerHungError, WorkerProcess
 from personalab_core.runtime.measuring import InfoTask, PictureTask
@@ -211,8 +212,72 @@ def wait_until_gone(pid: int) -> None:
     pytest.fail(f"process {pid} is still there after 10 s")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="process limits")
+def test_where_no_process_can_be_started_it_says_so_and_nobody_waits_for_ever(
+    pool: EvaluationPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("personalab_core.runtime.eval_worker.subprocess.Popen", out_of_memory)
+        for _ in range(2):
+            with pytest.raises(WorkspaceError, match="No measuring process can be started: Cannot allocate memory"):
+                measure(pool, "anchor.png", "a.png")
+    assert measure(pool, "anchor.png", "a.png").candidates[0].reason == "no face recogniser is installed"
+
+
+class HangsAtBad(StubEvaluator):
+    """Never gives an answer about ``bad.png``, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
+        if str(candidate_paths[0]) == "bad.png":
+            self.let_go.wait()
+        return super().evaluate(anchor_path, candidate_paths)
+
+
+def test_a_thread_that_hangs_is_left_alone_and_the_next_picture_is_measured() -> None:
+    evaluator = HangsAtBad()
+    pool = InProcessPool(evaluator, max_workers=1, timeout_s=0.05)
+    bad, good = measure(pool, "anchor.png", "bad.png"), measure(pool, "anchor.png", "good.png")
+    assert bad.candidates[0].reason == "measuring gave no answer within 0.05 s on this file"
+    assert good.candidates[0].reason == "no face recogniser is installed"
+    pool.shutdown()  # does not wait for it
+    evaluator.let_go.set()
+
+
+def test_at_most_so_many_threads_measure_at_a_time() -> None:
+    class Counts(StubEvaluator):
+        now = most = 0
+
+        def evaluate(self, anchor_path: str | Path, candidate_paths: Sequence[str | Path]) -> EvaluationResult:
+            with lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            both.wait()
+            with lock:
+                self.now -= 1
+            return super().evaluate(anchor_path, candidate_paths)
+
+    lock, both, evaluator = threading.Lock(), threading.Barrier(2, timeout=30), Counts()
+    pool = InProcessPool(evaluator, max_workers=2)
+
+    async def six() -> None:
+        await asyncio.gather(*(pool.evaluate_async("anchor.png", ["a.png"]) for _ in range(6)))
+
+    asyncio.run(six())
+    pool.shutdown()
+    assert (evaluator.now, evaluator.most) == (0, 2)
+
+
 def test_senseless_numbers_are_refused() -> None:
     with pytest.raises(ConfigError, match="max_workers"):
         EvaluationPool(0, eval_cfg=STUB)
     with pytest.raises(ConfigError, match="timeout_s"):
         EvaluationPool(eval_cfg=STUB, timeout_s=0)
+    with pytest.raises(ConfigError, match="max_workers"):
+        InProcessPool(StubEvaluator(), max_workers=0)
