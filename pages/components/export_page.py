@@ -65,7 +65,7 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
             snippets.section("What leaves", "Click to pick; the newest stand first.")
             picked = _pick(assets, history)
         with b:
-            _form(space, history, offer, picked)
+            _form(space, history, offer, [card for card in assets if card.id in picked])
     elif st.button("Generate pictures", type="primary", key="export.generate"):
         state.go("generate", history.id)
     past, problems = exports.past_exports(space.config, history, now=now, zone=zone)
@@ -83,10 +83,12 @@ def _pick(assets: Sequence[exports.AssetCard], history: PersonaHistory) -> list[
     return picked
 
 
-def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, picked: list[str]) -> None:
-    posts = {asset: item for asset, item in space.plans.posts(history.id).items() if asset in picked}
+def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, cards: Sequence[exports.AssetCard]) -> None:
+    picked, planned = [card.id for card in cards], space.plans.posts(history.id)
+    posts = {asset: planned[asset] for asset in picked if asset in planned}
+    names = {c.id: posts[c.id].title if c.id in posts else f"{c.note or 'Picture'} of {c.name}" for c in cards}
     _shape(offer)
-    _repairs(offer, exports.advice_on(space.config, history, picked))
+    _repairs(offer, exports.advice_on(space.config, history, names))
     _texts(offer, posts, picked)
     label = f"Export {numbers.plural(len(picked), 'asset')}" if picked else "Pick what leaves"
     access.button(

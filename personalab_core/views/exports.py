@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
@@ -117,8 +117,14 @@ def accepted_assets(config: Config, history: PersonaHistory, *, now: datetime, z
     return tuple(card for card in cards if card)
 
 
-def advice_on(config: Config, history: PersonaHistory, picked: Sequence[str]) -> tuple[AdviceGroup, ...]:
-    """Return what the post-processing gate says of the picked assets, what may be repaired first; nothing for none."""
+def advice_on(config: Config, history: PersonaHistory, picked: Mapping[str, str]) -> tuple[AdviceGroup, ...]:
+    """Return what the post-processing gate says of the picked assets, what may be repaired first; nothing for none.
+
+    Args:
+        config: Says from where a picture counts as sharp, and whether quality is checked at all.
+        history: The persona.
+        picked: Names of the assets as a person knows them, by id.
+    """
     adviser = adviser_of(config)
     if not picked:
         return ()
@@ -126,11 +132,11 @@ def advice_on(config: Config, history: PersonaHistory, picked: Sequence[str]) ->
         return (AdviceGroup(words.Mark("unmeasured", "Not checked"), "Quality is off in the configuration.", ()),)
     accepted = {record.asset_id: record.attempt_id for record in RegistryWriter(config.paths.output).read(history.id)}
     groups: dict[tuple[int, str], list[str]] = {}
-    for asset in picked:
+    for asset, name in picked.items():
         attempt = history.attempts.find(accepted.get(asset, ""))
         advice = adviser.advise(attempt) if attempt else None
         sentence, why = (advice.sentence, advice.why) if advice else (_UNKNOWN_SHARPNESS, "")
-        groups.setdefault((_rank(advice), sentence), []).append(f"{asset}: {why}" if why else asset)
+        groups.setdefault((_rank(advice), sentence), []).append(f"{name}: {why}" if why else name)
     return tuple(
         AdviceGroup(_ADVICE[rank], sentence, tuple(groups[rank, sentence])) for rank, sentence in sorted(groups)
     )
