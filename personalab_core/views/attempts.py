@@ -179,14 +179,13 @@ def filtered(pool: AttemptLog, wanted: AttemptFilter, *, zone: tzinfo = UTC) -> 
 def _card(
     record: AttemptRecord, override: OverrideRecord | None, name: str, *, several: bool, now: datetime, zone: tzinfo
 ) -> AttemptCard:
-    value = record.scores.composite
     when = numbers.when(record.timestamp, now=now, zone=zone)
     note = "Same person" if record.decision is Decision.ACCEPT else words.REASONS[record.reason]
     return AttemptCard(
         id=record.attempt_id,
         picture=attempt_picture(record, name=name),
         mark=words.override_mark(override) if override else words.decision_mark(record),
-        score=numbers.score(value) if value is not None else "",
+        score=words.score_of(record),
         note=note,
         second=f"{words.first_name(name)}, {when}"
         if several

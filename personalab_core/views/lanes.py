@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from personalab_core.schemas import AttemptRecord, OverrideRecord
-from personalab_core.views import numbers, words
+from personalab_core.views import words
 from personalab_core.views.history import Asset, attempt_picture
 from personalab_core.views.pictures import Picture
 
@@ -38,13 +38,12 @@ class Lane:
 
 def step_of(attempt: AttemptRecord, *, name: str, said: OverrideRecord | None = None, current: bool = False) -> Step:
     """Return one finished attempt as a step; ``said`` is a person's decision on it."""
-    value = attempt.scores.composite
     return Step(
         id=attempt.attempt_id,
         number=attempt.attempt,
         picture=attempt_picture(attempt, name=name),
         mark=words.override_mark(said) if said else words.decision_mark(attempt),
-        score=numbers.score(value) if value is not None else "",
+        score=words.score_of(attempt),
         note=words.attempt_note(attempt),
         patch="" if attempt.final else f"Next: {words.NEXT_STEPS.get(attempt.reason, 'the same again')}",
         current=current,

@@ -181,6 +181,14 @@ def attempt_answer(attempt: AttemptRecord, name: str) -> str:
     return f"Not sure it is {name}: {_doubt(attempt)}."
 
 
+def score_of(attempt: AttemptRecord) -> str:
+    """Return an attempt's score with the digits that show its side of the thresholds; empty if it has none."""
+    value = attempt.scores.composite
+    if value is None:
+        return ""
+    return numbers.score_beside(value, attempt.accept_threshold, attempt.retry_threshold)
+
+
 def attempt_detail(attempt: AttemptRecord) -> str:
     """Return the second sentence: the score between its thresholds, and what followed."""
     value, accept, retry = attempt.scores.composite, attempt.accept_threshold, attempt.retry_threshold
@@ -193,7 +201,7 @@ def attempt_detail(attempt: AttemptRecord) -> str:
         if attempt.final:
             return "No score, and no attempt was left."
         return f"No score; next: {NEXT_STEPS.get(attempt.reason, 'the same again')}."
-    shown = f"Score {numbers.score_beside(value, accept, retry)}"
+    shown = f"Score {score_of(attempt)}"
     if attempt.decision is Decision.ACCEPT:
         return f"{shown}, accept from {numbers.score(accept)}." if accept is not None else f"{shown}."
     if attempt.decision is Decision.REJECT_FINAL:
