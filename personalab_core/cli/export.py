@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,7 @@ from personalab_core.cli.context import (
 
 if TYPE_CHECKING:
     from personalab_core.config import Config
-    from personalab_core.publishing import Export, ExportOrder
+    from personalab_core.publishing import Channel, Export, ExportOrder
     from personalab_core.schemas.publishing import ExportRecord
 
 app = typer.Typer(no_args_is_help=True, help="What a file says of where it came from.")
@@ -126,8 +127,7 @@ def export(
     config = chosen(context).load()
     channels = load_channels(config.paths.prompts)
     if list_channels:
-        rows = [(name, "x".join(map(str, c.size)) if c.size else "as it is", c.format) for name, c in channels.items()]
-        print_table("", ("channel", "#size px", "format"), rows)
+        _print_channels(channels)
         return
     require_persona(config, persona)
     order = ExportOrder(
@@ -155,6 +155,11 @@ def export(
     else:
         _print(exported)
     raise typer.Exit(NOT_ACCEPTED if exported.problems else DONE)
+
+
+def _print_channels(channels: Mapping[str, Channel]) -> None:
+    rows = [(name, "x".join(map(str, c.size)) if c.size else "as it is", c.format) for name, c in channels.items()]
+    print_table("", ("channel", "#size px", "format"), rows)
 
 
 def _export(config: Config, order: ExportOrder, *, quiet: bool) -> Export:
