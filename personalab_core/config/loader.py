@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -39,10 +39,15 @@ _PROFILES: tuple[str, ...] = get_args(ProfileName)
 
 
 class _Secrets:
-    """Variables of the environment and ``.env``; never printed, compared or hashed."""
+    """Variables of the environment and ``.env``; never printed, compared, hashed or sent to another process.
 
-    def __init__(self, *sources: Mapping[str, str | None]) -> None:
-        self._sources = sources
+    A copy that travels, to a worker of a cluster for instance, reads the environment of where it arrives, and
+    the same ``.env`` if it is there.
+    """
+
+    def __init__(self, variables: Mapping[str, str], dotenv: Mapping[str, str | None], dotenv_file: Path) -> None:
+        self._sources = (variables, dotenv)
+        self._dotenv_file = dotenv_file
 
     def first(self, names: tuple[str, ...]) -> str | None:
         found = (source.get(name) for name in names for source in self._sources)
@@ -50,6 +55,13 @@ class _Secrets:
 
     def __repr__(self) -> str:
         return "<hidden>"
+
+    def __reduce__(self) -> tuple[Callable[[Path], _Secrets], tuple[Path]]:
+        return _secrets_of_this_process, (self._dotenv_file,)
+
+
+def _secrets_of_this_process(dotenv_file: Path) -> _Secrets:
+    return _Secrets(os.environ, _read_dotenv(dotenv_file), dotenv_file)
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,7 @@ def load_config(
     merged.check_models()
     _fill_followers(merged.values)
     _resolve_paths(merged.values, base)
-    return _build(chosen, merged, layers, _Secrets(variables, dotenv))
+    return _build(chosen, merged, layers, _Secrets(variables, dotenv, base / ".env"))
 
 
 def _build(profile: str, merged: MergedLayers, layers: list[Layer], secrets: _Secrets) -> Config:

@@ -61,7 +61,7 @@ class RayRunner:
 
     A lost worker or node costs what it was at: a measurement is made again, a long operation is collected by
     another worker, and a call that may have been paid is recorded so and not repeated without leave. API keys
-    are read on the workers, from their environment.
+    are read on the workers, from their environment or their `.env`.
 
     Args:
         config: Settings in force.

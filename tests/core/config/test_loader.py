@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,21 @@ def test_secrets_come_from_dotenv_and_environment_and_are_never_shown(tmp_path: 
     assert "from-shell" not in shown
     assert "sk-secret" not in shown
     assert "OPENAI_API_KEY" not in os.environ
+
+
+def test_secrets_do_not_travel_with_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "OPENAI_API_KEY=sk-of-the-file\n", ".env")
+    monkeypatch.setenv("GOOGLE_API_KEY", "sk-of-this-machine")
+    config = load_config(workspace=tmp_path)
+    assert config.secret("OPENAI_API_KEY") == "sk-of-the-file"
+    sent = pickle.dumps(config)
+    assert b"sk-of" not in sent
+    monkeypatch.setenv("GOOGLE_API_KEY", "sk-of-the-other-machine")
+    write(tmp_path, "OPENAI_API_KEY=sk-of-its-file\n", ".env")
+    arrived = pickle.loads(sent)
+    assert arrived.secret("GOOGLE_API_KEY") == "sk-of-the-other-machine"
+    assert arrived.secret("OPENAI_API_KEY") == "sk-of-its-file"
+    assert arrived == config
 
 
 def test_hash_is_the_same_everywhere_and_sees_what_matters(tmp_path: Path) -> None:
