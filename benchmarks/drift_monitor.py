@@ -12,6 +12,7 @@ one core per seed. Exit code 1 if a row misses its target, judged over all seeds
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.drift_process import Assumptions, Case, embeddings, simulate, usual_of_process
 from benchmarks.drift_report import Row, Table, criteria, write_tables
@@ -26,7 +28,7 @@ from benchmarks.drift_traces import WITHOUT_LIMITS, Traces, first_alarms, run, r
 from personalab_core.identity.drift.changes import level_change, level_origin, split_mix
 from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor
 from personalab_core.identity.drift.parameters import DriftParameters, Limits, shipped_parameters
-from personalab_core.identity.drift.residuals import BASELINE, fit_baseline
+from personalab_core.identity.drift.residuals import BASELINE, BASELINE_LAG, BASELINE_TOP, Observation
 
 SEEDS = (20271, 20272, 20273)
 N_STABLE, N_CHANGED = 300, 120
@@ -317,31 +319,32 @@ def attribution(outcomes: Sequence[Outcome]) -> Table:
 
 
 def costs() -> list[Row]:
-    """Return the CPU time of an update with a 512-d embedding, and of a refit of 200 records."""
+    """Return the CPU time of an update with a 512-d embedding, and of one with the largest refit in it."""
     rng = np.random.default_rng(5)
     case = STABLE[0]
     series = simulate(rng, case, 1, BASELINE + STABLE_RECORDS)
-    faces = next(embeddings(rng, series, case))
+    seen, faces = series.observations(0), next(embeddings(rng, series, case))
     monitor = DriftMonitor(DriftParameters(limits=WITHOUT_LIMITS, usual=usual_of_process()))
-    seen = series.observations(0)
-    for observation, face in zip(seen[:300], faces, strict=False):
-        monitor.update(observation, face)
-    update = []
-    for start in range(300, BASELINE + STABLE_RECORDS - 100, 100):
-        began = time.process_time()
-        for i in range(start, start + 100):
-            monitor.update(seen[i], faces[i])
-        update.append((time.process_time() - began) * 1e4)
-    refit = []
-    for _ in range(20):
-        began = time.process_time()
-        fit_baseline(seen[:200], ["B"], usual_of_process(), n=200)
-        refit.append((time.process_time() - began) * 1e3)
+    largest = BASELINE_TOP + BASELINE_LAG
+    for i in range(largest):
+        monitor.update(seen[i], faces[i])
+    refit = [_cpu_s(copy.deepcopy(monitor), seen, faces, range(largest, largest + 1)) * 1e3 for _ in range(20)]
+    monitor.update(seen[largest], faces[largest])
+    spans = (range(start, start + 100) for start in range(300, BASELINE + STABLE_RECORDS - 100, 100))
+    update = [_cpu_s(monitor, seen, faces, span) * 1e4 for span in spans]
     us, ms = median(update), median(refit)
     return [
         Row("update, without refit (CPU)", "≤ 50 µs", (f"{us:.0f} µs",), us <= 50),
-        Row("refit of 200 records (CPU)", "≤ 5 ms", (f"{ms:.1f} ms",), ms <= 5),
+        Row("update with a refit of 200 records (CPU)", "≤ 5 ms", (f"{ms:.1f} ms",), ms <= 5),
     ]
+
+
+def _cpu_s(monitor: DriftMonitor, seen: list[Observation], faces: NDArray[np.float32], span: range) -> float:
+    """Return the CPU time of judging some records, in seconds."""
+    began = time.process_time()
+    for i in span:
+        monitor.update(seen[i], faces[i])
+    return time.process_time() - began
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

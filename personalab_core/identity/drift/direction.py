@@ -51,8 +51,11 @@ def _packed_small(rows: NDArray[Any]) -> dict[str, Any]:
 def _unpacked(value: Any) -> NDArray[Any]:
     if isinstance(value, np.ndarray):
         return value
-    flat = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
-    return flat.reshape(value["shape"]).copy()
+    try:
+        flat = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
+        return flat.reshape(value["shape"]).copy()
+    except (TypeError, KeyError) as error:
+        raise ValueError("These are no numbers that were packed.") from error
 
 
 def _unpacked_small(value: Any) -> NDArray[Any]:
@@ -72,10 +75,17 @@ StoredRows = Annotated[NDArray[Any], PlainValidator(_unpacked), PlainSerializer(
 
 @dataclass(slots=True)
 class Faces:
-    """Number of a baseline's embeddings by framing (head, half, full), and (3, dim) their centroids."""
+    """The centroids of a baseline's embeddings by framing: head, half, full.
+
+    Attributes:
+        counts: Embeddings of each framing.
+        centroids: (3, dim).
+        covariance: (3, 3) of them, in units of one embedding's variance.
+    """
 
     counts: list[int]
     centroids: Rows
+    covariance: Rows
 
     @classmethod
     def of(cls, rows: Rows, places: Sequence[int]) -> Faces:
@@ -86,27 +96,18 @@ class Faces:
             places: Framing of each.
         """
         one_hot = np.eye(3)[list(places)]
-        counts, common = one_hot.sum(axis=0)[:, None], rows.mean(axis=0)
-        centroids = common + (one_hot.T @ rows - counts * common) / (counts + FRAMING_WEIGHT)
-        return cls([int(count) for count in counts[:, 0]], centroids)
+        counts, common = one_hot.sum(axis=0), rows.mean(axis=0)
+        weights = (counts + FRAMING_WEIGHT)[:, None]
+        centroids = common + (one_hot.T @ rows - counts[:, None] * common) / weights
+        # Of each framing's own mean, and of what shrinking it to the common one may have got wrong.
+        untrusted = FRAMING_WEIGHT / (counts + FRAMING_WEIGHT)
+        shares = np.diag(1 / (counts + FRAMING_WEIGHT)) + untrusted / len(rows)
+        covariance = shares.T @ (counts[:, None] * shares) + np.diag(untrusted**2 / FRAMING_WEIGHT)
+        return cls([int(count) for count in counts], centroids, covariance)
 
     def fitted(self) -> float:
         """Return how many embeddings' worth of scatter the centroids have taken away."""
         return sum(count / (count + FRAMING_WEIGHT) for count in self.counts)
-
-    def uncertainty(self, weights: Sequence[float]) -> float:
-        """Return the variance of a weighted mean of the centroids, in units of one embedding's.
-
-        Args:
-            weights: Of the framings.
-        """
-        n = sum(self.counts)
-        untrusted = [w * FRAMING_WEIGHT / (c + FRAMING_WEIGHT) for w, c in zip(weights, self.counts, strict=True)]
-        common = sum(untrusted) / n
-        pairs = zip(weights, self.counts, untrusted, strict=True)
-        # Of each framing's own mean, and of what shrinking it to the common one may have got wrong.
-        sampling = sum((w / (c + FRAMING_WEIGHT) + common) ** 2 * c for w, c, _ in pairs)
-        return sampling + sum(u**2 for u in untrusted) / FRAMING_WEIGHT
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ class Scatter:
     def of(cls, rows: Rows, places: Sequence[int], faces: Faces) -> Scatter:
         """Return the scatter of (n, dim) embeddings in order; ``places`` are their framings."""
         residuals = rows - faces.centroids[list(places)]
-        power = max(float((residuals**2).sum() / (len(rows) - faces.fitted())), 1e-12)
+        power = max(float(np.vdot(residuals, residuals)) / (len(rows) - faces.fitted()), 1e-12)
         return cls(power, _batch_factor(residuals, power), _concentration(residuals))
 
 
@@ -140,7 +141,7 @@ class DirectionChart:
         faces: The baseline in force.
         scatter: Of it.
         mean: (dim,) weighted mean of the embeddings since the first baseline.
-        weights: Of the framings in that mean.
+        weights: (3,) of the framings in that mean.
         rows: (200, dim) room for the embeddings that are baseline or may become it; gone once that is frozen.
         places: Framings of those there are.
         numbers: Their record numbers.
@@ -152,7 +153,7 @@ class DirectionChart:
     faces: Faces
     scatter: Scatter
     mean: Rows
-    weights: list[float]
+    weights: Rows
     rows: StoredRows
     places: list[int]
     numbers: list[int]
@@ -178,7 +179,7 @@ class DirectionChart:
             faces=faces,
             scatter=Scatter.of(rows, places, faces),
             mean=np.zeros(dim),
-            weights=[0.0, 0.0, 0.0],
+            weights=np.zeros(3),
             rows=stored,
             places=places,
             numbers=list(numbers),
@@ -190,7 +191,7 @@ class DirectionChart:
         place = _PLACES[framing]
         self.mean *= 1 - DIRECTION_LAMBDA
         self.mean += DIRECTION_LAMBDA * embedding
-        self.weights = [w * (1 - DIRECTION_LAMBDA) for w in self.weights]
+        self.weights *= 1 - DIRECTION_LAMBDA
         self.weights[place] += DIRECTION_LAMBDA
         self.recent[self.k % KEPT] = embedding - self.faces.centroids[place]
         self.recent_at[self.k % KEPT] = at
@@ -226,11 +227,12 @@ class DirectionChart:
         return math.sqrt(max(0.0, self._squared_shift() - self._squared_chance()))
 
     def _squared_shift(self) -> float:
-        off = self.mean - np.dot(self.weights, self.faces.centroids)
+        off = self.mean - self.weights @ self.faces.centroids
         return float(off @ off)
 
     def _squared_chance(self) -> float:
-        variance = ewma_variance(DIRECTION_LAMBDA, self.k) + self.faces.uncertainty(self.weights)
+        of_baseline = float(self.weights @ self.faces.covariance @ self.weights)
+        variance = ewma_variance(DIRECTION_LAMBDA, self.k) + of_baseline
         return self.scatter.power * variance * self.scatter.factor**2
 
     def history(self) -> tuple[list[int], Rows]:
@@ -248,7 +250,7 @@ def _batch_factor(residuals: NDArray[np.float64], power: float) -> float:
     """
     n = len(residuals)
     lags = np.arange(1, min(ACF_LAGS, n // 4) + 1)
-    rho = np.array([float((residuals[k:] * residuals[:-k]).sum()) / ((n - k) * power) for k in lags])
+    rho = np.array([float(np.vdot(residuals[k:], residuals[:-k])) / ((n - k) * power) for k in lags])
     decay = (1 - DIRECTION_LAMBDA) ** lags
     whole = (rho.sum() + len(lags) / n) / (1 - 2 * len(lags) / n)
     total = float(rho @ decay + decay.sum() * (1 + 2 * max(0.0, whole)) / n)

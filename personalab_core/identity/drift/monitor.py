@@ -110,7 +110,7 @@ class MonitorState:
     """Everything a monitor knows; as JSON, it goes on exactly where it stopped."""
 
     parameters: DriftParameters
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     n: int = 0
     frozen: bool = False
     baseline: list[Observation] = field(default_factory=list)
@@ -248,8 +248,7 @@ class DriftMonitor:
 
     def _grow(self, number: int, charts: Charts) -> None:
         """Let the baseline follow the records, until it is large enough or something is found."""
-        n = baseline_size(number)
-        if self.state.frozen or n == charts.fit.n:
+        if self.state.frozen or (n := baseline_size(number)) == charts.fit.n:
             return
         charts.fit = self._fit(n)
         charts.level.factor = autocorrelation_factor(self.state.residuals[:n])
@@ -270,7 +269,8 @@ class DriftMonitor:
         if len(state.baseline) < BASELINE_TOP:
             state.baseline.append(seen)
             state.residuals.append(clipped(z))
-        state.past = [*state.past[-KEPT + 1 :], Past(number, seen, z, judged)]
+        state.past.append(Past(number, seen, z, judged))
+        del state.past[:-KEPT]
         if judged:
             self._update_charts(number, z, charts)
             if charts.direction is not None and embedding is not None and z > DIRECTION_CUT:
@@ -312,10 +312,11 @@ class DriftMonitor:
         """Return the charts that went beyond their limit just now; those held and back within are armed again."""
         limits = self._limits
         tops = (limits.level, limits.failures, limits.spread, limits.direction)
-        beyond = {chart: value > 0 for chart, value, top in zip(CHARTS, values, tops, strict=True) if abs(value) > top}
         alarms = self.state.alarms
-        if not beyond and not alarms:
+        judged = list(zip(CHARTS, values, tops, strict=True))
+        if not alarms and all(abs(value) <= top for _, value, top in judged):
             return ()
+        beyond = {chart: value > 0 for chart, value, top in judged if abs(value) > top}
         there = {alarm.chart for alarm in alarms}
         raised = tuple(chart for chart in beyond if chart not in there)
         kept = [alarm for alarm in alarms if alarm.chart in beyond or not alarm.held]

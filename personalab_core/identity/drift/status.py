@@ -102,16 +102,18 @@ def status_of(monitor: DriftMonitor, *, offset: int = 0, chart: ChartName | None
 
 
 def _in_order(alarms: list[Alarm], chart: ChartName | None) -> list[Alarm]:
-    """Return what is told first, first: that of ``chart``, else the level near the first alarm, else the first one.
+    """Return what is told first, first: that of ``chart``, else the level where it tells more, else the first one.
 
-    A fallen level says more than the moved face, the failures or the scatter that announce it; but where pictures
-    fail for long, the level follows in the end.
+    A fallen level tells more than the moved face it comes with, and than the scatter that announced it. Where
+    pictures fail, the level follows by itself.
     """
     ordered = sorted(alarms, key=lambda alarm: (alarm.number, CHARTS.index(alarm.chart)))
 
     def leads(alarm: Alarm) -> bool:
-        near = ordered[0].chart == "direction" or alarm.number - ordered[0].number <= SHORTLY
-        return alarm.chart == chart or (chart is None and alarm.chart == "level" and near)
+        if chart is not None or alarm.chart != "level":
+            return alarm.chart == chart
+        first = ordered[0]
+        return first.chart == "direction" or (first.chart == "spread" and alarm.number - first.number <= SHORTLY)
 
     return sorted(ordered, key=lambda alarm: not leads(alarm))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +61,18 @@ def test_a_monitor_goes_on_exactly_where_it_was_saved(seed: int, stop: int) -> N
 
 
 def test_a_state_of_another_version_is_refused() -> None:
-    data = DriftMonitor(parameters()).save().replace(b'"schema_version":3', b'"schema_version":1')
+    data = DriftMonitor(parameters()).save().replace(b'"schema_version":4', b'"schema_version":1')
     with pytest.raises(ValidationError):
         DriftMonitor.load(data)
+
+
+def test_damaged_numbers_are_refused() -> None:
+    """A cache of another version may hold anything; whoever reads it works it out anew."""
+    seen, faces = timeline(Case("any"), 1, 50)
+    monitor = DriftMonitor(parameters())
+    readings(monitor, seen, faces)
+    document = json.loads(monitor.save())
+    for damaged in ([0.0, 0.0, 0.0], {"shape": [3]}, {"shape": [4], "dtype": "<f8", "data": "AAAA"}):
+        document["charts"]["direction"]["mean"] = damaged
+        with pytest.raises(ValidationError):
+            DriftMonitor.load(json.dumps(document).encode())

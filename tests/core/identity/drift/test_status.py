@@ -47,13 +47,12 @@ def told(alarms: list[tuple[ChartName, int]], chart: ChartName | None = None) ->
         ([("level", 80)], DriftState.LEVEL_DOWN),
         ([("direction", 60), ("level", 110)], DriftState.LEVEL_DOWN),
         ([("spread", 70), ("level", 80)], DriftState.LEVEL_DOWN),
-        ([("failures", 60), ("level", 110)], DriftState.FAILURES),
+        ([("spread", 60), ("level", 110)], DriftState.SPREAD),
+        ([("failures", 70), ("level", 73)], DriftState.FAILURES),
         ([("direction", 70), ("spread", 60)], DriftState.SPREAD),
     ],
 )
-def test_the_level_leads_unless_something_else_came_long_before(
-    alarms: list[tuple[ChartName, int]], state: DriftState
-) -> None:
+def test_the_level_leads_where_it_tells_more(alarms: list[tuple[ChartName, int]], state: DriftState) -> None:
     assert told(alarms).state is state
 
 
