@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from personalab_core.simulation import Scene, render, sample_identity, sample_style
+
 OPSET = 17
 
 
@@ -110,22 +112,27 @@ class Graph:
         return "x"
 
 
-def write_pack(folder: Path, landmarks: np.ndarray | None = None) -> Path:
-    """Write the five models, about 340 MB, and return their folder.
+def write_pack(folder: Path) -> Path:
+    """Write the five models, about 340 MB, into a folder, made if need be, and return it.
 
-    Args:
-        folder: Made if need be.
-        landmarks: (106, 2) points in [-1, 1] of the landmark model's input that it always reports; without
-            them it reports noise, from which the head may seem turned away, and is then not recognised.
+    The landmark model always reports a face seen from the front: from noise the head would seem turned away, and
+    `FaceRuntime` would not recognise it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _detector(folder / "det_10g.onnx")
     _recogniser(folder / "w600k_r50.onnx")
-    always = landmarks.ravel() if landmarks is not None else None
-    _mobilenet(folder / "2d106det.onnx", size=192, width=0.5, outputs=212, bias=always)
+    _mobilenet(folder / "2d106det.onnx", size=192, width=0.5, outputs=212, bias=frontal_landmarks().ravel())
     _resnet50(folder / "1k3d68.onnx")
     _mobilenet(folder / "genderage.onnx", size=96, width=0.25, outputs=3)
     return folder
+
+
+def frontal_landmarks() -> np.ndarray:
+    """106 points of a face seen from the front, (106, 2) in [-1, 1] of the landmark model's input."""
+    person = sample_identity(1)
+    face = render(person, sample_style(person, 1), Scene(), width=480, height=600).faces[0]
+    corners = np.reshape(face.box, (2, 2))
+    return np.asarray((face.points106 - corners.mean(axis=0)) / (0.75 * np.ptp(corners, axis=0).max()))
 
 
 def _recogniser(path: Path) -> None:

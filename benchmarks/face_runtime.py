@@ -66,6 +66,8 @@ def compare_speed(rounds: int) -> float:
         runtime = FaceRuntime.load(pack)
         evaluator = ArcFaceEvaluator(runtime, geometric=GeometricEvaluator())
         anchor = runtime.analyse(picture).faces[0]
+        if anchor.embedding is None or any(face.embedding is None for face in naive.get(picture)):
+            raise RuntimeError("expected both sides to recognise the face; their times would not compare")
         actions = {
             "naive": lambda: naive.get(picture),
             "runtime": lambda: evaluator.matcher.score(anchor, runtime.analyse(picture), path="candidate"),

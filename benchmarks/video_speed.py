@@ -136,15 +136,6 @@ class PlainAnalyser:
         return self.look_at_file(path)
 
 
-def frontal_landmarks() -> np.ndarray:
-    """106 points of a face seen from the front, in [-1, 1] of the landmark model's input."""
-    person = sample_identity(1)
-    shot = PortraitRenderer().render(person, sample_style(person, 1), Scene(), width=480, height=600)
-    face = FaceRuntime.load("simface").analyse(shot.image).faces[0]
-    corners = face.box.reshape(2, 2)
-    return (face.points106 - corners.mean(axis=0)) / (0.75 * np.ptp(corners, axis=0).max())
-
-
 def extractor() -> FrameExtractor:
     return FrameExtractor(max_frames=N_FRAMES)
 
@@ -156,7 +147,7 @@ def plain_frames(clip: Clip, analysis: Any) -> int:
 
 def compare_speed(clip: Clip, folder: Path, rounds: int) -> dict[str, float]:
     """Print the medians and return the ratios."""
-    pack = write_pack(folder / "buffalo_l", landmarks=frontal_landmarks())
+    pack = write_pack(folder / "buffalo_l")
     analysis, runtime = naive_analysis(pack), FaceRuntime.load(pack)
     evaluator = ArcFaceEvaluator(runtime, geometric=GeometricEvaluator())
     sides = {

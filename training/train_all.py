@@ -1,24 +1,52 @@
 """The whole pack from nothing: `python -m training.train_all --work DIR`.
 
 Renders the set, trains the four nets (two jobs at a time, one thread each), exports them into the model pack and runs
-the benchmark that fills in its card. Under two hours on two quiet cores.
+the benchmark that fills in its card. What it takes on two cores stands in `training/README.md`.
+
+`--steps 2 --people 40 --share .02 --pack DIR` runs every stage in minutes, to see that the command works: such a pack
+finds nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from personalab_core.config.resources import data_path
 from training.export import PACK_NAME, export_pack
+from training.render_set import PEOPLE
 
+SHIPPED = data_path("models", PACK_NAME)
+CARD = "MODEL_CARD.md"
 CORES = 2
 CYCLES = {"recogniser": 5, "detector": 5, "landmarks": 3, "refiner": 3}
 """Learning rate cycles per net; the recogniser and the detector take longest and start first."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of everything; the defaults are a real run.
+
+    Attributes:
+        people: How many are rendered.
+        steps: Of every cycle, None for its own.
+        share: Of the test people.
+    """
+
+    people: int = PEOPLE
+    steps: int | None = None
+    share: float = 1.0
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether this is only to see that the command works."""
+        return self != Extent()
 
 
 def _run(module: str, *arguments: object, log: Path) -> None:
@@ -30,7 +58,7 @@ def _run(module: str, *arguments: object, log: Path) -> None:
     print(f"done: {module} ({log})", flush=True)
 
 
-def render(work: Path) -> None:
+def render(work: Path, extent: Extent) -> None:
     """Render the training set unless it is there already."""
     data = work / "data"
     if (data / "complete").exists():
@@ -39,7 +67,7 @@ def render(work: Path) -> None:
         jobs = [
             pool.submit(
                 _run, "training.render_set", "--out", data, "--part", part, "--parts", CORES,
-                log=work / f"render_{part}.log",
+                "--people", extent.people, log=work / f"render_{part}.log",
             )
             for part in range(CORES)
         ]  # fmt: skip
@@ -48,36 +76,51 @@ def render(work: Path) -> None:
     (data / "complete").touch()
 
 
-def train(work: Path) -> None:
-    """Train the four nets, each in two or three cycles."""
+def train(work: Path, extent: Extent) -> None:
+    """Train the four nets, each in its cycles."""
     with ThreadPoolExecutor(CORES) as pool:
-        jobs = [pool.submit(_train_net, work, net) for net in CYCLES]
+        jobs = [pool.submit(_train_net, work, net, extent) for net in CYCLES]
         for job in jobs:
             job.result()
 
 
-def _train_net(work: Path, net: str) -> None:
+def _train_net(work: Path, net: str, extent: Extent) -> None:
     """Run a net's cycles, each from the weights of the one before."""
     final = work / f"{net}.pt"
     start: list[object] = []
+    length = [] if extent.steps is None else ["--steps", extent.steps]
     for cycle in range(1, CYCLES[net] + 1):
         out = final if cycle == CYCLES[net] else work / f"{net}_{cycle}.pt"
         log = work / f"{net}_{cycle}.log"
-        _run(f"training.train_{net}", "--data", work / "data", "--out", out, *start, log=log)
+        _run(f"training.train_{net}", "--data", work / "data", "--out", out, *length, *start, log=log)
         start = ["--init", out]
+
+
+def measure(work: Path, pack: Path, share: float) -> None:
+    """Run the pack's benchmark and let it fill in the card; a pack elsewhere gets the shipped one's text."""
+    if not (pack / CARD).exists():
+        shutil.copy(SHIPPED / CARD, pack / CARD)
+    arguments = ["--pack", pack, "--share", share, "--update-card", "--out", work / "benchmark.json"]
+    _run("benchmarks.simface_pack", *arguments, log=work / "benchmark.log")
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for pictures, checkpoints and logs (2 GB)")
-    parser.add_argument("--pack", type=Path, default=data_path("models", PACK_NAME), help="where the pack goes")
+    parser.add_argument("--pack", type=Path, default=SHIPPED, help="where the pack goes")
+    parser.add_argument("--steps", type=int, help="of every cycle, to try the command out")
+    parser.add_argument("--people", type=int, default=PEOPLE, help="how many are rendered, fewer to try it out")
+    parser.add_argument("--share", type=float, default=1.0, help="of the test people, less to try it out")
     arguments = parser.parse_args()
+    extent = Extent(arguments.people, arguments.steps, arguments.share)
+    if extent.is_trial and arguments.pack.resolve() == SHIPPED.resolve():
+        parser.error("a trial would replace the shipped pack by one that finds nothing: give another folder by --pack")
     arguments.work.mkdir(parents=True, exist_ok=True)
-    render(arguments.work)
-    train(arguments.work)
+    render(arguments.work, extent)
+    train(arguments.work, extent)
     export_pack(arguments.work, arguments.pack)
-    _run("benchmarks.simface_pack", "--pack", arguments.pack, "--update-card", log=arguments.work / "benchmark.log")
+    measure(arguments.work, arguments.pack, extent.share)
 
 
 if __name__ == "__main__":
