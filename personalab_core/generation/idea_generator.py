@@ -13,9 +13,9 @@ from personalab_core.errors import ConfigError, LLMError
 from personalab_core.generation.context import SIMULATED_PROVIDER
 from personalab_core.generation.novelty import repetitions
 from personalab_core.generation.plan_store import save_plan
-from personalab_core.generation.text_model import TextModel
+from personalab_core.generation.text_model import TextModel, broken_rules
 from personalab_core.generation.transport import TransportRetry
-from personalab_core.llm import LLMClient, LLMTextResponse
+from personalab_core.llm import LLMClient, LLMTextResponse, Source
 from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.prompts import SystemPrompt, prompt_hash, render_template, subject_description
 from personalab_core.schemas import Character, ContentPlan, Contract, PlannedContent, PlannedIdea, PlanSource
@@ -87,10 +87,11 @@ class IdeaGenerator:
         system = render_template(self._prompt.system, variables, source=self._prompt.source)
         user = render_template(self._prompt.user, variables, source=self._prompt.source)
         response = self._ask(system, f"{user}{self._known_ideas()}")
-        problems = self._problems(response)
+        sources, problems = response.sources, self._problems(response)
         if problems:
             response = self._ask(system, f"{user}{self._known_ideas()}\n\n{_correction(problems)}")
-        return self._plan(self._checked(response), response, f"{system}\n{user}")
+            sources += response.sources  # a correction rests on what was found before it, too
+        return self._plan(self._checked(response), sources, f"{system}\n{user}")
 
     def generate_and_save(self, path: str | Path) -> ContentPlan:
         """Return a valid plan, saved as YAML at ``path``; a plan that is there is kept in ``plans/`` beside it.
@@ -130,7 +131,7 @@ class IdeaGenerator:
         try:
             ideas = _Answer.model_validate(response.parsed).planned_content
         except ValidationError as error:
-            return _broken_rules(error)
+            return broken_rules(error)
         pillars = self._persona.content_pillars
         strange = [n for n, idea in enumerate(ideas) if pillars and _pillar(idea.pillar, pillars) is None]
         sentences = [f"planned_content.{n}.pillar is none of: {', '.join(pillars)}." for n in strange]
@@ -144,7 +145,7 @@ class IdeaGenerator:
             ideas = _Answer.model_validate(response.parsed).planned_content
         except ValidationError as error:
             raise LLMError(
-                f"the answer is not a content plan, even after one correction: {_broken_rules(error)}",
+                f"the answer is not a content plan, even after one correction: {broken_rules(error)}",
                 provider=self._model.provider,
                 request_id=response.request_id,
             ) from None
@@ -166,9 +167,10 @@ class IdeaGenerator:
         return PlannedContent.model_validate({**idea.model_dump(), "pillar": pillar})
 
     def _plan(
-        self, checked: tuple[tuple[PlannedContent, ...], tuple[str, ...]], response: LLMTextResponse, prompt: str
+        self, checked: tuple[tuple[PlannedContent, ...], tuple[str, ...]], sources: Sequence[Source], prompt: str
     ) -> ContentPlan:
         items, repeated = checked
+        pages = {source.url: PlanSource(title=source.title, url=source.url) for source in sources}
         return ContentPlan(
             persona=self._persona.id,
             created_at=self._clock(),
@@ -176,7 +178,7 @@ class IdeaGenerator:
             model=self._model.name,
             simulated=self._model.provider == SIMULATED_PROVIDER,
             prompt_hash=prompt_hash(prompt),
-            sources=tuple(PlanSource(title=source.title, url=source.url) for source in response.sources),
+            sources=tuple(pages.values()),
             repeated=repeated,
             planned_content=items,
         )
@@ -190,9 +192,3 @@ def _pillar(named: str, pillars: Sequence[str]) -> str | None:
 
 def _correction(problems: str) -> str:
     return f"Your last answer did not follow the request: {problems} Answer again, with JSON only."
-
-
-def _broken_rules(error: ValidationError) -> str:
-    """Return where and what is wrong, without any of the answer's own words."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return " ".join(f"{'.'.join(str(key) for key in p['loc']) or 'answer'}: {p['type']}." for p in found[:5])

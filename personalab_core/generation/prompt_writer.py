@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from personalab_core.config import Config
 from personalab_core.errors import ConfigError, InputError, LLMError
-from personalab_core.generation.text_model import TextModel
+from personalab_core.generation.text_model import TextModel, broken_rules
 from personalab_core.generation.transport import TransportRetry
 from personalab_core.llm import LLMClient, LLMTextResponse
 from personalab_core.observability.ledger import SubmissionLedger
@@ -76,7 +76,7 @@ class PromptWriter:
         try:
             return self._checked(response, kind)
         except ValidationError as error:
-            problems = _broken_rules(error)
+            problems = broken_rules(error)
         response = self._ask(
             system, f"{user}\n\nYour last answer did not fit: {problems} Answer again, JSON only.", kind
         )
@@ -84,7 +84,7 @@ class PromptWriter:
             return self._checked(response, kind)
         except ValidationError as error:
             raise LLMError(
-                f"the answer is no structured prompt, even after one correction: {_broken_rules(error)}",
+                f"the answer is no structured prompt, even after one correction: {broken_rules(error)}",
                 provider=self._model.provider,
                 request_id=response.request_id,
             ) from None
@@ -104,9 +104,3 @@ def _schema(kind: type[P]) -> dict[str, Any]:
     schema = kind.model_json_schema()
     properties = {name: value for name, value in schema["properties"].items() if name != _OURS}
     return {"type": "object", "properties": properties, "required": ["action_details", "location_details"]}
-
-
-def _broken_rules(error: ValidationError) -> str:
-    """Return where and what is wrong, without any of the answer's own words."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return " ".join(f"{'.'.join(str(key) for key in p['loc']) or 'answer'}: {p['type']}." for p in found[:5])

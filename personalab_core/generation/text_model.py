@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from personalab_core.config import Config
 from personalab_core.errors import LLMError, PersonalabError, ProviderTimeoutError
 from personalab_core.generation.context import SIMULATED_PROVIDER
@@ -122,3 +124,9 @@ def _without_text(answer: LLMTextResponse) -> SubmissionAnswer:
         model_version=answer.model_version,
         cost=answer.cost,
     )
+
+
+def broken_rules(error: ValidationError) -> str:
+    """Return where and what is wrong with an answer, without any of its own words."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return " ".join(f"{'.'.join(str(key) for key in p['loc']) or 'answer'}: {p['type']}." for p in found[:5])

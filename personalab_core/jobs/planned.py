@@ -36,6 +36,7 @@ def new_plan(studio: Studio, persona: str, *, n_items: int, start: date | None, 
         UnknownPersonaError: There is no such persona.
         InputError: ``per_week`` is out of range.
         LLMError: The call failed, was blocked, was not valid twice, or brought nothing new.
+        BudgetReachedError: The call can cost more than is left; nothing was sent.
         WorkspaceError: The plan cannot be written; the one before is still in force.
     """
     config, store = studio.config, PlanStore(studio.config.paths.output)

@@ -65,6 +65,16 @@ def test_an_invalid_answer_is_sent_back_once_with_what_is_wrong(tmp_path: Path) 
     assert "planned_content.0.scenario_details: missing" in client.prompts[1]
 
 
+def test_pages_found_before_a_correction_are_kept_and_named_once(tmp_path: Path) -> None:
+    market, knitwear = Source("Markets", "https://example.com/m"), Source("Knitwear", "https://example.com/k")
+    first, second = (
+        LLMTextResponse(parsed=BAD, sources=(market,)),
+        LLMTextResponse(parsed=GOOD, sources=(market, knitwear)),
+    )
+    ideas, _ = generator(tmp_path, first, second)
+    assert [source.url for source in ideas.generate().sources] == [market.url, knitwear.url]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
