@@ -35,7 +35,6 @@ from personalab_core.orchestration import GenerationOrchestrator
 from personalab_core.prompts import load_patch_catalogue
 from personalab_core.runtime import (
     AsyncRunner,
-    InProcessPool,
     JobSpec,
     ProviderSemaphore,
     RateLimiter,
@@ -120,7 +119,7 @@ class KnowingEvaluator:
         return EvaluationResult(anchor_path=str(anchor_path), evaluator=self.info, candidates=(candidate,))
 
 
-class InstantPool(InProcessPool):
+class InstantPool:
     """Answers in the event loop: what is measured here is the runner, not a pool."""
 
     def __init__(self) -> None:
@@ -129,6 +128,12 @@ class InstantPool(InProcessPool):
     async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
         """Return an accepted result."""
         return self._evaluator.evaluate(anchor_path, candidate_paths)
+
+    async def evaluate_video_async(
+        self, anchor_path: str, video_path: str, *, accept_threshold: float
+    ) -> EvaluationResult:
+        """Return an accepted result; nothing is filmed here."""
+        return self._evaluator.evaluate(anchor_path, [video_path])
 
 
 @dataclass

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from personalab_core.errors import WorkspaceError
 from personalab_core.orchestration.unmeasured import not_measured
 from personalab_core.orchestration.video_measurement import VideoMeasurement
 from personalab_core.runtime.cluster_crew import TRIES, Answer, Crew, WorkerEndedError, WorkerLostError
@@ -27,8 +28,18 @@ class ClusterPool:
         self._timeout_s = timeout_s
 
     async def info(self) -> EvaluatorInfo:
-        """Return which instrument measures."""
-        info: EvaluatorInfo = await self._carry_out(InfoTask())
+        """Return which instrument measures.
+
+        Raises:
+            WorkspaceError: No worker can say so.
+        """
+        try:
+            info: EvaluatorInfo = await self._carry_out(InfoTask())
+        except WorkerLostError as error:
+            raise WorkspaceError(
+                f"A measuring worker of the cluster was lost ({error}) before it measured anything, most likely out of "
+                "memory; give every evaluator more of it, or use fewer."
+            ) from error
         return info
 
     async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
