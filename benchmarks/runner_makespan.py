@@ -129,9 +129,7 @@ class InstantPool:
         """Return an accepted result."""
         return self._evaluator.evaluate(anchor_path, candidate_paths)
 
-    async def evaluate_video_async(
-        self, anchor_path: str, video_path: str, *, accept_threshold: float
-    ) -> EvaluationResult:
+    async def evaluate_video_async(self, anchor_path: str, video_path: str, **_: float) -> EvaluationResult:
         """Return an accepted result; nothing is filmed here."""
         return self._evaluator.evaluate(anchor_path, [video_path])
 
