@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from personalab_core.quality.sharpness import Picture, halved
+from personalab_core.quality.sharpness import Halvings, Picture
 
 MAX_THUMB_WIDTH_PX = 128
 MAX_MEAN_CHANGE = 0.3
@@ -16,11 +16,12 @@ Tried on simulated H.264 clips only, not calibrated.
 """
 
 
-def thumb(grey: Picture) -> Picture:
-    """Return a small copy of a (H, W) grey picture, halved until encoding noise is averaged out."""
-    while grey.shape[1] > MAX_THUMB_WIDTH_PX and grey.shape[0] > 1:
-        grey = halved(grey)
-    return grey
+def thumb(frame: Halvings) -> Picture:
+    """Return a small copy of a grey frame, halved until encoding noise is averaged out."""
+    n = 0
+    while frame.level(n).shape[1] > MAX_THUMB_WIDTH_PX:
+        n += 1
+    return frame.level(n)
 
 
 def shows_nothing_new(before: Picture, now: Picture) -> bool:

@@ -77,7 +77,7 @@ class SharpnessEvaluator:
             InputError: The anchor is flat, so that no ratio exists.
         """
         against = self.against(anchor)
-        return tuple(against.frame(frame) for frame in frames)
+        return tuple(against.frame(Halvings(as_grey(frame))) for frame in frames)
 
     def against(self, anchor: Picture, *, face_box: Box | None = None) -> AnchorSharpness:
         """Return what compares frames with this anchor, one by one.
@@ -92,6 +92,19 @@ class SharpnessEvaluator:
         return AnchorSharpness(anchor, face_box, self.min_sharpness_ratio)
 
 
+class Halvings:
+    """A grey picture, and what is left of it when it is halved again and again, each made once when it is asked for."""
+
+    def __init__(self, grey: Picture) -> None:
+        self._levels = [grey]
+
+    def level(self, n: int) -> Picture:
+        """Return the picture halved ``n`` times: means of 2x2 pixels, for which OpenCV needs hardly any time."""
+        while len(self._levels) <= n:
+            self._levels.append(_halved(self._levels[-1]))
+        return self._levels[n]
+
+
 class AnchorSharpness:
     """The sharpness of one anchor, whole and of its face, with which frames are compared."""
 
@@ -104,10 +117,10 @@ class AnchorSharpness:
         face = _crop(grey, face_box) if face_box is not None else None
         self._face = _Reference(face) if face is not None else None
 
-    def frame(self, image: Picture, *, face_box: Box | None = None) -> FrameSharpness:
-        """Return the sharpness of a frame ((H, W, 3) or (H, W) uint8), and of its face if its box is given."""
-        grey = as_grey(image)
-        reduced = _reduced(grey, min(grey.shape[0], self._whole.height) // 2)
+    def frame(self, frame: Halvings, *, face_box: Box | None = None) -> FrameSharpness:
+        """Return the sharpness of a frame, and of its face if its box is given."""
+        grey = frame.level(0)
+        reduced = _reduced(frame, min(grey.shape[0], self._whole.height) // 2)
         variance = laplacian_variance(reduced)
         ratio = variance / max(self._whole.variance_at(reduced.shape[0]), _LEAST_VARIANCE)
         return FrameSharpness(
@@ -122,7 +135,7 @@ class AnchorSharpness:
         if face is None or self._face is None:
             return None
         # What a small face cannot show is not counted against it.
-        reduced = _reduced(face, min(FACE_HEIGHT_PX, face.shape[0] // 2, self._face.height // 2))
+        reduced = _reduced(Halvings(face), min(FACE_HEIGHT_PX, face.shape[0] // 2, self._face.height // 2))
         reference = self._face.variance_at(_one_of_few(reduced.shape[0]))
         return laplacian_variance(reduced) / reference if reference else None
 
@@ -156,13 +169,15 @@ def _one_of_few(height: int) -> int:
     return height - height % 4 if height > FACE_HEIGHT_PX // 2 else height
 
 
-def _reduced(image: Picture, height: int) -> Picture:
-    """Return a picture at no more than this height: means of whole squares of pixels, which is quick."""
+def _reduced(picture: Halvings, height: int) -> Picture:
+    """Return a picture at no more than this height: means of whole squares of pixels, halved first."""
     import cv2
 
-    factor = -(-image.shape[0] // max(1, height))
+    factor, twice = -(-picture.level(0).shape[0] // max(1, height)), 0
+    factor += factor % 2 if factor > 2 else 0
     while factor % 2 == 0:
-        image, factor = halved(image), factor // 2
+        factor, twice = factor // 2, twice + 1
+    image = picture.level(twice)
     if factor == 1:
         return image
     rows, columns = image.shape[0] // factor, max(1, image.shape[1] // factor)
@@ -170,11 +185,10 @@ def _reduced(image: Picture, height: int) -> Picture:
     return np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def halved(image: Picture) -> Picture:
-    """Return a picture of half the size: means of 2x2 pixels, for which OpenCV needs hardly any time."""
+def _halved(image: Picture) -> Picture:
     import cv2
 
-    rows, columns = image.shape[0] // 2, max(1, image.shape[1] // 2)
+    rows, columns = max(1, image.shape[0] // 2), max(1, image.shape[1] // 2)
     even = image[: 2 * rows, : 2 * columns]
     return np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -11,7 +11,7 @@ from personalab_core.errors import InputError
 from personalab_core.quality.frozen import longest_frozen_s, shows_nothing_new, thumb
 from personalab_core.quality.illumination import IlluminationEvaluator, grey_histogram, histogram_distance
 from personalab_core.quality.schemas import FrameSharpness, VideoQualityResult
-from personalab_core.quality.sharpness import Box, Picture, SharpnessEvaluator, as_grey
+from personalab_core.quality.sharpness import Box, Halvings, Picture, SharpnessEvaluator, as_grey
 
 _NO_FRAMES = "no frames to judge: extract at least one first."
 
@@ -68,9 +68,9 @@ class QualityWatch:
 
     def add(self, image: Picture, *, time_s: float, face_box: Box | None = None) -> None:
         """Take the next frame ((H, W, 3) uint8 BGR or (H, W) grey), with its time and the box of the persona's face."""
-        grey = as_grey(image)
-        histogram, small = grey_histogram(grey), thumb(grey)
-        sharpness = self._anchor.frame(grey, face_box=face_box)
+        frame = Halvings(as_grey(image))
+        histogram, small = grey_histogram(frame.level(0)), thumb(frame)
+        sharpness = self._anchor.frame(frame, face_box=face_box)
         if self._last is not None:
             distance = histogram_distance(self._last[0], histogram, method=self._illumination.method)
             self._distances.append(distance)

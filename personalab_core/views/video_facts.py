@@ -63,8 +63,8 @@ def identity_facts(report: VideoReport, limits: Limits, *, accept: float) -> tup
         Fact("Lowest 5 %".replace(" ", numbers.NBSP), numbers.score(low), means="One frame in twenty is worse.")
     )
     worst = min((f for f in identity.frames if f.result.composite_score is not None), key=_composite)
-    value = f"{numbers.score(worst.result.composite_score)} at {_s(worst.frame.time_s)}".replace(" ", numbers.NBSP)
-    facts.append(Fact("Worst frame", value, _below(_composite(worst), accept, value)))
+    value = numbers.score(worst.result.composite_score)
+    facts.append(Fact("Worst frame", value, _below(_composite(worst), accept, value), f"At {_s(worst.frame.time_s)}."))
     longest = identity.longest_below_threshold_s or 0.0
     run = _s(longest) if longest else "none"
     facts.append(Fact(f"Longest run below {numbers.score(accept)}", run, _bad(longest > 0, run, "reject")))
@@ -75,10 +75,10 @@ def identity_facts(report: VideoReport, limits: Limits, *, accept: float) -> tup
 def _spread(report: VideoReport, limits: Limits) -> Fact:
     stats = report.identity.embedding_stats
     if stats is None:
-        return Fact("Spread of the embedding", "not measured")
+        return Fact("Embedding spread", "not measured")
     value, high = f"{stats.std_cosine:.3f}", stats.std_cosine > limits.max_embedding_std
     means = "The face comes and goes, whatever the mean says." if high else "The face stays the same."
-    return Fact("Spread of the embedding", value, _bad(high, value), f"{means} Limit {limits.max_embedding_std:.2f}.")
+    return Fact("Embedding spread", value, _bad(high, value), f"{means} Limit {limits.max_embedding_std:.2f}.")
 
 
 def _proportions(report: VideoReport, limits: Limits) -> list[Fact]:
@@ -92,7 +92,7 @@ def _proportions(report: VideoReport, limits: Limits) -> list[Fact]:
         f"Most restless: {words.ratio_name(widest).lower()}. Speech and turning move proportions, too. "
         f"Limit {limits.max_geometric_variance:.3f}."
     )
-    return [Fact("Variance of proportions", value, _bad(high, value), means)]
+    return [Fact("Geometric variance", value, _bad(high, value), means)]
 
 
 def _swaps(report: VideoReport) -> list[Fact]:
@@ -122,13 +122,7 @@ def coverage_facts(report: VideoReport, *, complete: bool) -> tuple[Fact, ...]:
         facts.append(Fact("Longest time unseen", _s(identity.longest_unseen_s)))
     if identity.shortest_missable_event_s is not None:
         value = f"{identity.shortest_missable_event_s:.2f}{numbers.NBSP}s"
-        facts.append(
-            Fact(
-                "Could be missed",
-                f"under {value}".replace(" ", numbers.NBSP),
-                means="So far apart are the frames looked at.",
-            )
-        )
+        facts.append(Fact("Could be missed", value, means="Anything shorter can hide between two frames."))
     if carried:
         facts.append(Fact("Not recognised again", numbers.plural(carried, "frame").lower(), means="Nothing moved."))
     if not complete:

@@ -124,7 +124,7 @@ def test_the_page_opens_on_the_worst_frame_and_marks_every_frame() -> None:
 
 def test_the_facts_carry_a_mark_where_a_limit_is_passed() -> None:
     marks = {fact.label: fact.mark for fact in view(*[0.7] * 5, 0.1, 0.1, *[0.7] * 5).identity}
-    spread = marks["Spread of the embedding"]
+    spread = marks["Embedding spread"]
     assert spread is not None and spread.kind == "watch"
     run = marks["Longest run below 0.55"]
     assert run is not None and plain(run.word) == "0.4 s"
@@ -153,7 +153,7 @@ def test_limits_are_those_of_the_configuration_in_force() -> None:
     )
     shown = build_video_view(Persona(), replace(film(0.9, 0.8), limits=strict))  # type: ignore[arg-type]
     marks = {fact.label: fact.mark for fact in (*shown.identity, *shown.quality)}
-    assert all(marks[name] is not None for name in ("Spread of the embedding", "Sharpness", "Blurred", "Flicker"))
+    assert all(marks[name] is not None for name in ("Embedding spread", "Sharpness", "Blurred", "Flicker"))
     assert [curve.limit for curve in shown.curves] == [0.85, 0.05]
     assert [curve.limit_name for curve in shown.curves] == ["blurred below 0.85", "flicker above 0.05"]
     lenient = view(0.9, 0.8)
