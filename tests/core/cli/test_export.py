@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from personalab_core.cli.entry import app
-from personalab_core.config import load_config
+from personalab_core.config import Config, load_config
 from personalab_core.generation import PlanStore
+from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import RegistryWriter
+from personalab_core.publishing.crop import Box
+from personalab_core.publishing.video_finishing import faces_of_report
 
 runner = CliRunner()
 
@@ -92,6 +96,22 @@ def test_what_the_quality_check_says_is_printed_and_done_only_on_request(workspa
     assert {tuple(record["edits"]) for record in document["records"]} == {("sharpen 0.5",)}
 
 
+def faces_of_asset(config: Config, attempt_id: str) -> Box:
+    """The box around the face in every measured frame of an accepted video."""
+    attempt = next(
+        r for r in GenerationMetricsLogger(config.paths.output).read_log("mara") if r.attempt_id == attempt_id
+    )
+    assert attempt.video is not None
+    assert attempt.video.report_path is not None
+    found = faces_of_report(config.paths.output / attempt.video.report_path)
+    assert found is not None
+    return found
+
+
+def contains(outer: Sequence[float], inner: Sequence[float]) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+
+
 @pytest.mark.slow
 def test_a_video_leaves_untouched_or_in_a_channels_shape_and_says_what_it_is(workspace: Path, tmp_path: Path) -> None:
     """Generated, measured and accepted by the commands themselves; then exported, and read with ``provenance``."""
@@ -107,6 +127,8 @@ def test_a_video_leaves_untouched_or_in_a_channels_shape_and_says_what_it_is(wor
         (record,) = json.loads(run("export", "mara", *arguments, folder=workspace))["records"]
         assert (record["width_px"], record["height_px"]) == (shape or (None, None))
         assert (record["identity"] is None) == (shape is None)  # measured again only where frames were changed
+        if shape:
+            assert contains(record["crop"], faces_of_asset(config, asset.attempt_id))
         with zipfile.ZipFile(out) as packed:
             packed.extractall(tmp_path / channel)
         (file,) = (tmp_path / channel).rglob("*.mp4")
