@@ -268,6 +268,8 @@ def _concentration(residuals: NDArray[np.float64]) -> float:
     averages = residuals[: n * BLOCK].reshape(n, BLOCK, -1).mean(axis=1)
     products = averages @ averages.T
     power = float(np.trace(products)) / (n - 1)
+    if power < 1e-12:  # pictures that are all alike say nothing about directions
+        return USUAL_CONCENTRATION
     own = float(np.var(products[np.triu_indices(n, 1)], ddof=1)) / power**2
     weight = CONCENTRATION_WEIGHT
     return (len(residuals) * own + weight * USUAL_CONCENTRATION) / (len(residuals) + weight)
