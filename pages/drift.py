@@ -18,9 +18,11 @@ from personalab_core.views.drift import (
     timeline_csv,
 )
 from personalab_core.views.history import PersonaHistory
+from personalab_core.views.report import IdentityReport, build_report, months_of
+from personalab_core.views.report_files import can_write_reports, to_html, to_pdf
 
 CHART, PICKED, SIZES, PROVIDERS = "drift.chart", "drift.picked", "drift.sizes", "drift.providers"
-REASON, COMPARED = "drift.reason", "drift.compared"
+REASON, COMPARED, MONTH = "drift.reason", "drift.compared", "drift.month"
 EVENTS_SHOWN = 20
 
 space = loaders.workspace()
@@ -138,15 +140,7 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
         if chosen:
             comparison = build_comparison([history, *(others[persona] for persona in chosen)])
             charts.show(drift_chart.draw_comparison(comparison), key="drift.comparison", height=300, alt=comparison.alt)
-    found = history.monitored
-    if found is not None:
-        st.download_button(
-            "Save all records as CSV",
-            lambda: timeline_csv(found),
-            f"drift-{history.id}.csv",
-            "text/csv",
-            key="drift.csv",
-        )
+    show_saving(history)
     with st.expander("How this is measured"):
         st.markdown(
             "Each point is the composite score of one measured picture against the anchor, accepted or not. Each is "
@@ -156,6 +150,28 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
             "how near failures, scatter and the direction of the embedding are to theirs. In a simulated persona in "
             "whom nothing changes, the four together raise one false alarm in about 1,000 records. That was "
             f"not calibrated on real pictures. {view.slope}"
+        )
+
+
+def show_saving(history: PersonaHistory) -> None:
+    """Offer the records, and the month's report for a client; each is made when it is asked for."""
+    found = history.monitored
+    if found is None:
+        return
+    snippets.section("To hand on", "A month's report says what was made, how stable it was, and how that was measured.")
+    months = {month.name: month for month in months_of(history)}
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        if months and can_write_reports():
+            chosen = months[st.selectbox("Month", list(months), key=MONTH, width=200)]
+            name = f"{history.id}-{chosen.start:%Y-%m}"
+
+            def report() -> IdentityReport:
+                return build_report(history, chosen, rooms=space.rooms, now=loaders.now())
+
+            st.download_button("Save report as PDF", lambda: to_pdf(report()), f"{name}.pdf", key="drift.pdf")
+            st.download_button("Save report as HTML", lambda: to_html(report()), f"{name}.html", key="drift.html")
+        st.download_button(
+            "Save all records as CSV", lambda: timeline_csv(found), f"drift-{history.id}.csv", key="drift.csv"
         )
 
 

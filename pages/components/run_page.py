@@ -46,7 +46,7 @@ def _draw(space: Workspace, character: Character, job: Job) -> None:
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         _actions(space, view)
     st.space("small")
-    a, b = st.columns([7, 2], gap="large")
+    a, b = st.columns([5, 2], gap="large")
     with a:
         opened = parts.lanes(view.lanes, key=f"generate.lanes.{job.id}")
     if opened:
@@ -97,9 +97,6 @@ def _facts(view: RunView) -> None:
     snippets.block(snippets.facts(view.facts))
     snippets.section("Rules in force", below=True)
     snippets.block(snippets.facts(view.rules), snippets.lead(words.UNCALIBRATED))
-    if view.log:
-        with st.expander("Log"):
-            st.code("\n".join(view.log), language=None)
     if view.log:
         with st.expander("Log"):
             st.code("\n".join(view.log), language=None, wrap_lines=True)

@@ -71,7 +71,8 @@ def _checks(view: SystemView) -> None:
 
 def _models() -> None:
     rows, problems = loaders.models()
-    snippets.section("Face models", "They turn a face into numbers; the checksum says exactly which ones.")
+    lead = "They turn a face into numbers; the checksum says exactly which ones."
+    snippets.section("Face models", lead, below=True)
     for problem in problems:
         st.error(problem)
     for pack in dict.fromkeys(row.pack for row in rows):

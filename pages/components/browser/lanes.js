@@ -5,7 +5,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const inner = t.picture ? pic(t.picture.thumbnail, t.picture.alt) : el("div", "wait", t.note)
     if (!t.id) return inner
     const b = button("", () => setTriggerValue("open", t.id))
-    b.dataset.id = t.id; b.setAttribute("aria-label", `Open attempt ${t.number}`); b.append(inner)
+    b.dataset.id = t.id; b.append(inner)
+    if (!t.picture) b.setAttribute("aria-label", `Open attempt ${t.number}: ${t.note}`)
     return b
   }
   const step = (t) => {
