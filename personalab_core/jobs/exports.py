@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from personalab_core.jobs.control import Ending, Progress, stop_if_asked
+from personalab_core.jobs.control import Ending, JobCancelledError, Progress, stop_if_asked
 from personalab_core.jobs.params import ExportParams
 from personalab_core.jobs.studio import Studio
 from personalab_core.publishing import ExportOrder, chosen_channel, chosen_finish, load_channels
@@ -13,7 +13,7 @@ def export_assets(studio: Studio, params: ExportParams, progress: Progress) -> E
 
     Raises:
         InputError: There is no such channel, look or accepted asset.
-        JobCancelledError: The work was asked to stop before it began.
+        JobCancelledError: The work was asked to stop; what left until then is packed and recorded.
         WorkspaceError: The folder cannot be written.
     """
     stop_if_asked(progress)
@@ -35,7 +35,9 @@ def export_assets(studio: Studio, params: ExportParams, progress: Progress) -> E
         seed=params.seed,
         composite=params.composite,
     )
-    exported = studio.exporter.export(order, on_file=progress.report)
+    exported = studio.exporter.export(order, on_file=progress.report, should_stop=progress.should_stop)
+    if len(exported.records) + len(exported.problems) < len(params.assets):
+        raise JobCancelledError
     message = f"{len(exported.records)} of {len(params.assets)} exported: {exported.export_id}"
     error = f"ExportError: {' '.join(exported.problems)}" if exported.problems else None
     return Ending(message, error=error)

@@ -33,6 +33,11 @@ class Advice:
     super_resolve: bool = False
     repairable: bool = True
 
+    @property
+    def text(self) -> str:
+        """Finding and numbers, for records."""
+        return f"{self.sentence} {self.why}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Adviser:

@@ -11,7 +11,7 @@ from personalab_core.config.atomic_files import workspace_errors, write_atomic
 from personalab_core.errors import InputError, PersonalabError, RecordError
 from personalab_core.identity import IdentityEvaluator
 from personalab_core.observability import GenerationMetricsLogger, Journal
-from personalab_core.publishing.advice import Adviser
+from personalab_core.publishing.advice import Advice, Adviser
 from personalab_core.publishing.marking import Marker
 from personalab_core.publishing.packing import manifest_csv, packed
 from personalab_core.publishing.remeasuring import Remeasurer
@@ -91,12 +91,19 @@ class Exporter:
         """
         return len(self._accepted(order))
 
-    def export(self, order: ExportOrder, *, on_file: Callable[[int, str], None] | None = None) -> Export:
+    def export(
+        self,
+        order: ExportOrder,
+        *,
+        on_file: Callable[[int, str], None] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Export:
         """Export the assets and return what left; an asset that cannot be exported does not end the others.
 
         Args:
             order: What to export.
             on_file: Told the number of finished assets and the last one's name.
+            should_stop: Asked before every asset; what left until then is packed all the same.
 
         Raises:
             InputError: The persona has no such accepted assets.
@@ -109,6 +116,8 @@ class Exporter:
         records: list[ExportRecord] = []
         problems: list[str] = []
         for index, attempt in enumerate(attempts, start=1):
+            if should_stop():
+                break
             try:
                 records.append(self._export_one(attempt, order, folder, now))
             except PersonalabError as error:
@@ -153,16 +162,19 @@ class Exporter:
         advice = self._adviser.advise(attempt) if self._adviser else None
         outgoing = self._sender.send(attempt, order, advice, folder, now)
         try:
-            record = self._record(attempt, order, outgoing, folder, now)
-            return self.journal(order.persona).append(
-                record.model_copy(update={"advice": f"{advice.sentence} {advice.why}".strip() if advice else ""})
-            )
+            return self.journal(order.persona).append(self._record(attempt, order, advice, outgoing, folder, now))
         except BaseException:
             (folder / outgoing.name).unlink(missing_ok=True)
             raise
 
     def _record(
-        self, attempt: AttemptRecord, order: ExportOrder, outgoing: Outgoing, folder: Path, now: datetime
+        self,
+        attempt: AttemptRecord,
+        order: ExportOrder,
+        advice: Advice | None,
+        outgoing: Outgoing,
+        folder: Path,
+        now: datetime,
     ) -> ExportRecord:
         pixels, report = outgoing.pixels, outgoing.report
         source_path, source_sha256 = source_of(attempt)
@@ -183,6 +195,7 @@ class Exporter:
             height_px=pixels.height_px if pixels else None,
             crop=pixels.crop.box if pixels and pixels.crop else None,
             edits=pixels.edits if pixels else (),
+            advice=advice.text if advice else "",
             realism=outgoing.look,
             seed=order.seed if outgoing.look else None,
             marked=report is not None,

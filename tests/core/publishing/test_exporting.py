@@ -279,6 +279,17 @@ def test_a_soft_video_is_sharpened_where_it_was_asked_for(workspace: Workspace) 
     assert (record.edits, record.advice) == (("sharpen 0.5",), "Same person, but soft.")
 
 
+def test_an_export_that_is_stopped_packs_what_has_left(workspace: Workspace) -> None:
+    done: list[str] = []
+    order = ExportOrder("mara", "square", SQUARE)
+    exported = workspace.exporter().export(
+        order, on_file=lambda _, name: done.append(name), should_stop=lambda: bool(done)
+    )
+    assert [record.asset_id for record in exported.records] == done == ["one"]
+    with zipfile.ZipFile(exported.archive) as packed:
+        assert {Path(name).name for name in packed.namelist()} == {"one.jpg", "manifest.csv"}
+
+
 class ForgetfulMarker(Marker):
     """Hands the encoder no packet, as a format that cannot hold one would lose it."""
 
