@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,17 @@ class Month:
     def name(self) -> str:
         """Such as ``October 2026``."""
         return f"{_MONTHS[self.start.month - 1]} {self.start.year}"
+
+
+def months_of(history: PersonaHistory) -> tuple[Month, ...]:
+    """Return the months from the first attempt to the newest one, newest first."""
+    if not history.attempts:
+        return ()
+    first, month = history.attempts[0].timestamp, Month.of(f"{history.attempts[-1].timestamp.astimezone(UTC):%Y-%m}")
+    months = [month]
+    while months[-1].start > first:
+        months.append(Month.of(f"{months[-1].start - timedelta(days=1):%Y-%m}"))
+    return tuple(months)
 
 
 _MONTHS = (

@@ -6,6 +6,7 @@ import base64
 import io
 import unicodedata
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,11 @@ PICTURES_PER_ROW = 4
 _INK = "#1B1B1F"
 _PLAIN = str.maketrans({"−": "-", "–": "-", "≥": ">=", "≤": "<=", "’": "'", "\u00a0": " ", "\u202f": " "})
 """What the PDF's fonts do not have, in letters they have."""
+
+
+def can_write_reports() -> bool:
+    """Return whether the extra ``report`` is installed."""
+    return all(find_spec(name) is not None for name in ("jinja2", "fpdf"))
 
 
 def write_report(report: IdentityReport, folder: Path, *, stem: str) -> tuple[Path, Path]:

@@ -48,6 +48,15 @@ def test_chart_and_records_can_be_saved(
     assert rows[0]["level"] == "" and float(rows[-1]["level"]) > 0
 
 
+def test_the_month_s_report_can_be_handed_on(page: Page, typical_server: DashboardServer) -> None:
+    open_settled(page, f"{typical_server.address}/drift?persona=ines")
+    for label, begin in (("Save report as PDF", b"%PDF-"), ("Save report as HTML", b"<!doctype html>")):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=label).click()
+        assert re.fullmatch(r"ines-2026-\d\d\.(pdf|html)", saved.value.suggested_filename)
+        assert Path(saved.value.path()).read_bytes().startswith(begin)
+
+
 def test_personas_are_compared_in_one_chart(page: Page, typical_server: DashboardServer) -> None:
     open_settled(page, f"{typical_server.address}/drift?persona=ines")
     page.get_by_role("combobox", name="Compare with").click()

@@ -11,7 +11,8 @@ import pytest
 
 from personalab_core.errors import InputError
 from personalab_core.views.history import PersonaHistory
-from personalab_core.views.report import IdentityReport, Month, build_report
+from personalab_core.views.records import Records
+from personalab_core.views.report import IdentityReport, Month, build_report, months_of
 from personalab_core.views.report_chart import BLUE, WINE, Label, ReportChart, Stroke, shapes_of, to_svg
 from personalab_core.views.report_files import plain, to_html, to_pdf, write_report
 from tests.support.workspace_builder import NOW, WorkspaceBuilder
@@ -19,8 +20,6 @@ from tests.support.workspace_builder import NOW, WorkspaceBuilder
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> IdentityReport:
-    from personalab_core.views.records import Records
-
     root = tmp_path_factory.mktemp("report")
     builder = WorkspaceBuilder(root)
     character = builder.persona("Inès <Duarte>", persona_id="ines")
@@ -99,6 +98,19 @@ def test_letters_the_pdf_lacks_lose_their_accents() -> None:
 def test_a_month_has_one_form(text: str) -> None:
     with pytest.raises(InputError, match="2026-10"):
         Month.of(text)
+
+
+def test_every_month_from_the_first_attempt_on_can_be_reported(tmp_path: Path) -> None:
+    builder = WorkspaceBuilder(tmp_path)
+    character = builder.persona("Mara", persona_id="mara")
+    config = builder.config
+    records = Records(config.paths.output, config.paths.references, config.evaluation.drift.log_dir)
+    assert months_of(records.history(character)) == ()
+    builder.anchors("mara")
+    builder.asset("mara", 0.8, at=datetime(2026, 9, 30, 23, tzinfo=UTC))
+    builder.asset("mara", 0.8, at=datetime(2026, 11, 2, tzinfo=UTC))
+    names = [month.name for month in months_of(records.history(character))]
+    assert names == ["November 2026", "October 2026", "September 2026"]
 
 
 def test_the_last_month_of_a_year_ends_with_the_year() -> None:
