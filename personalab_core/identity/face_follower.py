@@ -88,12 +88,14 @@ class Look:
         frame: The frame.
         facts: Its faces.
         whole: Whether the whole frame was searched, or is as it was when it was searched last.
+        direct: Whether this very frame was searched whole and every face recognised in it, as in a single picture.
         carried: Faces whose embedding is that of an earlier frame, since nothing has moved there.
     """
 
     frame: ExtractedFrame
     facts: FaceFacts
     whole: bool
+    direct: bool
     carried: tuple[Face, ...] = ()
 
     def is_carried(self, face: Face | None) -> bool:
@@ -135,20 +137,27 @@ class FaceFollower:
 
     def search(self, look: Look) -> Look:
         """Return a look after the whole frame was searched, too; the same faces if no other is there."""
-        image = look.frame.image
-        boxes, points = self.analyser.find(image)
-        if len(boxes) == len(look.facts.faces) and all(
-            any(_centre_inside(box, face.box) for face in look.facts.faces) for box in boxes
+        found = self.analyser.find(look.frame.image)
+        if len(found[0]) == len(look.facts.faces) and all(
+            any(_centre_inside(box, face.box) for face in look.facts.faces) for box in found[0]
         ):
             return replace(look, whole=True)
-        faces, crops = self.analyser.sight(image, boxes, points)
+        return self._direct(look.frame, *found)
+
+    def look_again(self, look: Look) -> Look:
+        """Return a look at the same frame as if it were a single picture."""
+        return self._direct(look.frame, *self.analyser.find(look.frame.image))
+
+    def _direct(self, frame: ExtractedFrame, boxes: Array, points: Array) -> Look:
+        faces, crops = self.analyser.sight(frame.image, boxes, points)
         known = [f if crop is None else self.analyser.recognise(f, crop) for f, crop in zip(faces, crops, strict=True)]
-        return Look(look.frame, _facts(known, image), whole=True)
+        return Look(frame, _facts(known, frame.image), whole=True, direct=True)
 
     def _begin(self, frame: ExtractedFrame, pool: ThreadPoolExecutor) -> _Pending:
         time_s, grid = frame.position.time_s, Grid.of(frame.luma)
         held = [replace(seen, carried=True) for seen in self._sighted if self._holds(seen, grid, time_s)]
         found = None if self._must_search(grid, time_s) else self._near(frame.image, held)
+        direct = found is None
         if found is None:
             self._searched = (time_s, grid)
             found = self.analyser.find(frame.image)
@@ -160,21 +169,19 @@ class FaceFollower:
             for face, crop in zip(faces, crops, strict=True)
         ]
         self._sighted = (*held, *sighted)
-        return _Pending(frame, self._is_searched(grid, time_s), self._sighted)
+        whole = direct or self._is_searched(grid)
+        return _Pending(frame, whole, direct and not held, self._sighted)
 
     def _must_search(self, grid: Grid, time_s: float) -> bool:
         """Return whether somebody may be anywhere: in another shot, or after a while in which something moved."""
         before, self._before = self._before, grid
         if before is None or self._searched is None or before.change(grid)[0] > MAX_SCENE_CHANGE:
             return True
-        return time_s - self._searched[0] >= WHOLE_EVERY_S and not self._is_searched(grid, time_s)
+        return time_s - self._searched[0] >= WHOLE_EVERY_S and not self._is_searched(grid)
 
-    def _is_searched(self, grid: Grid, time_s: float) -> bool:
-        """Return whether a search of the whole frame would find what the last one did."""
-        if self._searched is None:
-            return False
-        searched_s, searched = self._searched
-        return time_s == searched_s or self._unmoved(searched.change(grid))
+    def _is_searched(self, grid: Grid) -> bool:
+        """Return whether nothing has moved anywhere since the whole frame was searched last."""
+        return self._searched is not None and self._unmoved(self._searched[1].change(grid))
 
     def _holds(self, seen: _Sighting, grid: Grid, time_s: float) -> bool:
         """Return whether a look at a face still tells what is there now."""
@@ -263,12 +270,13 @@ class _Pending:
 
     frame: ExtractedFrame
     whole: bool
+    direct: bool
     sightings: tuple[_Sighting, ...]
 
     def look(self) -> Look:
         faces = [seen.done() for seen in self.sightings]
         carried = tuple(face for face, seen in zip(faces, self.sightings, strict=True) if seen.carried)
-        return Look(self.frame, _facts(faces, self.frame.image), self.whole, carried)
+        return Look(self.frame, _facts(faces, self.frame.image), self.whole, self.direct, carried)
 
     def cancel(self) -> None:
         for seen in self.sightings:

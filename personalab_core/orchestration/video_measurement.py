@@ -73,7 +73,7 @@ class VideoMeter:
         watch = self._watch(anchor_path)
         reading = self.extractor.read(video_path)
         results: list[FrameResult] = []
-        for frame, seen in self.evaluator.look(anchor_path, reading):
+        for frame, seen in self.evaluator.look(anchor_path, reading, accept_threshold=self.accept_threshold):
             results.append(seen)
             if watch is not None:
                 box = seen.result.face.box if seen.result.face else None

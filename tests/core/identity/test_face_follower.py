@@ -174,3 +174,13 @@ def test_a_consumer_who_stops_early_leaves_nothing_behind() -> None:
     first = next(iter(FaceFollower(finder, workers=2).looks(frames)))
     assert first.frame.position.index == 0
     assert next(frames).position.index <= 6
+
+
+def test_a_look_says_whether_it_is_as_good_as_at_a_single_picture() -> None:
+    """Searched whole, then followed, then carried; looked at again it is direct."""
+    finder = SquareFinder()
+    seen = looks(finder, [picture((LEFT, 60)), picture((LEFT, 90)), picture((LEFT, 90))], still=StillFaces())
+    assert [look.direct for look in seen] == [True, False, False]
+    again = FaceFollower(finder, workers=1).look_again(seen[2])
+    assert (again.direct, again.carried) == (True, ())
+    assert np.array_equal(again.facts.faces[0].embedding, seen[2].facts.faces[0].embedding)
