@@ -6,37 +6,31 @@ anew. Nothing of it runs inside the attempt loop.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from personalab_core.config.atomic_files import workspace_errors, write_atomic
+from personalab_core.config.atomic_files import workspace_errors
 from personalab_core.errors import InputError
-from personalab_core.identity.drift.following import SeriesState, WatchState, blocks_of, record_in, trace_row
+from personalab_core.identity.drift.following import WatchState
+from personalab_core.identity.drift.looking import ANCHOR_DIGITS, STATE, Look, hash_of, instrument_of
 from personalab_core.identity.drift.monitor import DriftMonitor
-from personalab_core.identity.drift.observing import EmbeddingRows, observe, source_of
-from personalab_core.identity.drift.parameters import ChartName, DriftParameters, Usual, shipped_parameters
+from personalab_core.identity.drift.parameters import DriftParameters, Usual, shipped_parameters
 from personalab_core.identity.drift.pooling import PersonaFit, pool
-from personalab_core.identity.drift.sentences import explanation, headline
-from personalab_core.identity.drift.status import DriftStatus, state_of, status_of
-from personalab_core.identity.drift.trace import TRACE, Trace, TraceFile, empty
+from personalab_core.identity.drift.status import DriftStatus, status_of
+from personalab_core.identity.drift.trace import Trace, TraceFile
 from personalab_core.identity.drift.tracker import DriftTracker
 from personalab_core.observability import Journal
 from personalab_core.observability.locking import exclusive
-from personalab_core.schemas import DriftEventRecord, DriftRecord, DriftState, check_slug
+from personalab_core.schemas import DriftEventRecord, check_slug
 
 MONITOR_FOLDER = "monitor"
 CANARY_FOLDER = "canaries"
 """Below the folder of timelines: those of the fixed prompts, which are a series of their own."""
-SAME_WITHIN = 20
-"""Two alarms of one chart, within so many records and without an answer between them, are one."""
-_ANCHOR_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +59,6 @@ class Drift:
         if not self.status.state.alarming or self.status.held:
             return None
         return next((e for e in reversed(self.events) if e.event == "alarm"), None)
-
-
-_STATE = TypeAdapter(WatchState)
 
 
 class DriftWatch:
@@ -112,9 +103,9 @@ class DriftWatch:
             return None
         with exclusive(folder / "state.json"):
             state = self._load(folder, timeline)
-            work = _Work(self, persona, folder, state)
-            if work.read(timeline, max_bytes):
-                work.finish()
+            look = Look(self, persona, folder, state)
+            if look.read(timeline, max_bytes):
+                look.finish()
         return self._said(persona, folder, state, anchor_sha256, timeline.stat().st_size - state.bytes)
 
     def timeline(self, persona: str) -> Path:
@@ -184,7 +175,7 @@ class DriftWatch:
         """Return what is usual among the personas of this workspace that were measured by the same instrument."""
         shipped = self._limits().usual
         fits = []
-        for path in sorted((self._log_dir / MONITOR_FOLDER).glob(f"*/{_instrument(series)}.fit.json")):
+        for path in sorted((self._log_dir / MONITOR_FOLDER).glob(f"*/{instrument_of(series)}.fit.json")):
             try:
                 fits.append(PersonaFit.model_validate_json(path.read_bytes()))
             except (OSError, ValidationError):
@@ -213,14 +204,14 @@ class DriftWatch:
     def _load(self, folder: Path, timeline: Path) -> WatchState:
         """Return what an earlier look came to, or nothing if the timeline is another one since."""
         try:
-            state = _STATE.validate_json((folder / "state.json").read_bytes())
+            state = STATE.validate_json((folder / "state.json").read_bytes())
         except (OSError, ValidationError):
             return WatchState()
         whole = all(TraceFile(folder / f"{key}.trace").holds(s.n) for key, s in state.series.items())
         return state if whole and _continues(timeline, state) else WatchState()
 
     def _said(self, persona: str, folder: Path, state: WatchState, anchor: str | None, behind: int) -> Drift | None:
-        keys = [key for key in state.series if anchor is None or key.endswith(f"_{anchor[:_ANCHOR_DIGITS]}")]
+        keys = [key for key in state.series if anchor is None or key.endswith(f"_{anchor[:ANCHOR_DIGITS]}")]
         if not keys:
             return None
         key = max(keys, key=lambda key: state.series[key].last_line)
@@ -242,207 +233,4 @@ def _continues(timeline: Path, state: WatchState) -> bool:
         return True
     with workspace_errors("read", timeline), timeline.open("rb") as file:
         file.seek(state.last_start)
-        return _hash(file.read(state.bytes - state.last_start)) == state.last_hash
-
-
-def _hash(line: bytes) -> str:
-    return hashlib.blake2b(line, digest_size=12).hexdigest()
-
-
-def _instrument(series: str) -> str:
-    return series.rsplit("_", 1)[0]
-
-
-class _Work:
-    """One look: reads new lines, feeds the monitors, answers and events."""
-
-    def __init__(self, watch: DriftWatch, persona: str, folder: Path, state: WatchState) -> None:
-        self._watch, self._persona, self._folder, self._state = watch, persona, folder, state
-        self._rows: dict[str, list[tuple[object, ...]]] = {}
-        self._answers = [e for e in watch.events(persona).read().records if e.event in ("accepted", "held")]
-        self._monitors: dict[str, DriftMonitor] = {}
-        self._embeddings = EmbeddingRows(watch.output_dir, persona)
-        self._found: list[DriftEventRecord] = []
-        self._first_row: dict[str, int] = {}
-
-    def read(self, timeline: Path, max_bytes: int | None) -> bool:
-        """Read what is new, in blocks; return whether anything changed."""
-        changed = self._answer_due()
-        read = 0
-        for block in blocks_of(timeline, self._state.bytes):
-            self._take(block)
-            changed = True
-            read += len(block)
-            if max_bytes is not None and read >= max_bytes:
-                break
-        return changed
-
-    def finish(self) -> None:
-        """Write everything down: first the rows, then the state that counts them, then the events."""
-        for key, rows in self._rows.items():
-            TraceFile(self._folder / f"{key}.trace").write(np.array(rows, TRACE), after=self._first_row[key])
-        for key, monitor in self._monitors.items():
-            charts = monitor.charts
-            if charts is not None:
-                fit = PersonaFit(fit=charts.fit, reference=monitor.state.reference)
-                write_atomic(self._folder / f"{_instrument(key)}.fit.json", fit.model_dump_json().encode())
-        write_atomic(self._folder / "state.json", _STATE.dump_json(self._state))
-        self._log_events()
-
-    def _take(self, block: bytes) -> None:
-        start = self._state.bytes
-        lines = block.split(b"\n")[:-1]
-        parsed = [record_in(line) for line in lines]
-        faces = self._embeddings.of([r for r in parsed if r is not None])
-        for line, record in zip(lines, parsed, strict=True):
-            length = len(line) + 1
-            self._state.lines += 1
-            if record is not None and record.asset_type == "image":
-                self._feed(record, faces, start, length)
-            self._state.last_start, self._state.last_hash = start, _hash(line + b"\n")
-            start += length
-            self._state.bytes = start
-            self._answer_due()
-
-    def _feed(self, record: DriftRecord, faces: Callable[[DriftRecord], object], start: int, length: int) -> None:
-        key = self._series_of(record)
-        series = self._state.series.get(key)
-        if series is None:
-            series = self._begin(key, record)
-        self._state.current = key
-        source = source_of(record)
-        if source not in series.sources:
-            series.sources.append(source)
-        monitor = self._monitor(key)
-        reading = monitor.update(observe(record, monitor.state.parameters.usual), faces(record))  # type: ignore[arg-type]
-        row = trace_row(record, reading, monitor, series, start, length, self._state.lines)
-        self._rows.setdefault(key, []).append(row)
-        self._first_row.setdefault(key, series.n)
-        series.n += 1
-        series.last_line = self._state.lines
-        for chart in reading.raised:
-            alarm = next(a for a in monitor.state.alarms if a.chart == chart)
-            self._event("alarm", key, record, state_of(alarm), chart=chart)
-
-    def _begin(self, key: str, record: DriftRecord) -> SeriesState:
-        earlier = self._state.current
-        series = self._state.series[key] = SeriesState(self._watch.new_monitor(key).state)
-        if earlier is not None:
-            same = _instrument(earlier) == _instrument(key)
-            why = "another anchor" if same else "another recogniser or model pack"
-            self._event("new_baseline", key, record, DriftState.CALIBRATING, sentence=f"A new baseline begins: {why}.")
-        return series
-
-    def _monitor(self, key: str) -> DriftMonitor:
-        if key not in self._monitors:
-            state = self._state.series[key].monitor
-            self._monitors[key] = DriftMonitor(state.parameters, state=state)
-        return self._monitors[key]
-
-    def _series_of(self, record: DriftRecord) -> str:
-        """Return the timeline a record belongs to; one without an anchor belongs to that in force."""
-        self._state.anchor = record.anchor_sha256 or self._state.anchor
-        return f"{record.evaluator}-{record.pack_hash[:16]}_{(self._state.anchor or 'none')[:_ANCHOR_DIGITS]}"
-
-    def _answer_due(self) -> bool:
-        """Carry out the answers of people that were given at this point of the timeline."""
-        done = False
-        while self._state.answered < len(self._answers):
-            answer = self._answers[self._state.answered]
-            if answer.line > self._state.lines or answer.series not in self._state.series:
-                break
-            self._state.answered += 1
-            done = True
-            if answer.event == "held":
-                self._monitor(answer.series).hold()
-            else:
-                self._rebase(answer)
-        return done
-
-    def _rebase(self, answer: DriftEventRecord) -> None:
-        """Begin a new baseline at the change point and judge the records since then by it."""
-        key = answer.series
-        series = self._state.series[key]
-        trace = self._trace(key)
-        first = max(0, min((answer.since or series.n) - 1, series.n))
-        monitor = self._watch.new_monitor(key)
-        series.monitor, series.segment, series.offset, series.n = monitor.state, series.segment + 1, first, first
-        self._monitors[key] = monitor
-        kept = self._rows.get(key, [])
-        begun = self._first_row.setdefault(key, first)
-        if first >= begun:
-            self._rows[key] = kept[: first - begun]
-        else:
-            self._rows[key], self._first_row[key] = [], first
-        for row in trace[first:]:
-            record = self._record_at(int(row["start"]), int(row["length"]))
-            faces = self._embeddings.of([record])
-            reading = monitor.update(observe(record, monitor.state.parameters.usual), faces(record))
-            again = trace_row(record, reading, monitor, series, int(row["start"]), int(row["length"]), int(row["line"]))
-            self._rows[key].append(again)
-            series.n += 1
-
-    def _trace(self, key: str) -> Trace:
-        series = self._state.series[key]
-        new = self._rows.get(key, [])
-        old = TraceFile(self._folder / f"{key}.trace").read(self._first_row.get(key, series.n))
-        return np.concatenate([old, np.array(new, TRACE)]) if new else old
-
-    def _record_at(self, start: int, length: int) -> DriftRecord:
-        path = self._watch.timeline(self._persona)
-        with workspace_errors("read", path), path.open("rb") as file:
-            file.seek(start)
-            return DriftRecord.model_validate_json(file.read(length))
-
-    def _event(
-        self,
-        event: Literal["alarm", "new_baseline"],
-        key: str,
-        record: DriftRecord,
-        state: DriftState,
-        *,
-        sentence: str | None = None,
-        chart: ChartName | None = None,
-    ) -> None:
-        series = self._state.series[key]
-        status = status_of(self._monitor(key), offset=series.offset, chart=chart)
-        said = sentence or " ".join(filter(None, (headline(status, self._persona), explanation(status))))
-        self._found.append(
-            DriftEventRecord(
-                timestamp=self._watch.now(),
-                event=event,
-                persona=self._persona,
-                series=key,
-                segment=series.segment,
-                state=state,
-                line=self._state.lines,
-                number=series.n,
-                attempt_id=record.attempt_id,
-                since=status.since,
-                since_error=status.since_error,
-                size=status.size,
-                sentence=said,
-                simulated=record.simulated,
-            )
-        )
-
-    def _log_events(self) -> None:
-        """Append what was found, unless an earlier look, whose state was lost, has found it before."""
-        if not self._found:
-            return
-        journal = self._watch.events(self._persona)
-        known = journal.read().records
-        for event in self._found:
-            if not _is_known(event, known):
-                journal.append(event)
-
-
-def _is_known(event: DriftEventRecord, known: Sequence[DriftEventRecord]) -> bool:
-    """Return whether this was recorded before; another version of the monitor may notice it a little later."""
-    own = [e for e in known if (e.series, e.segment) == (event.series, event.segment)]
-    held = [e.number for e in own if e.event == "held" and e.number < event.number]
-    near = [e for e in own if (e.event, e.state) == (event.event, event.state)]
-    return any(abs(e.number - event.number) <= SAME_WITHIN and not any(n >= e.number for n in held) for e in near)
-
-
-__all__ = ["Drift", "DriftWatch", "empty"]
+        return hash_of(file.read(state.bytes - state.last_start)) == state.last_hash
