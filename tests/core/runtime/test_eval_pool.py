@@ -133,6 +133,8 @@ def test_a_picture_that_hangs_the_process_is_not_measured_and_the_pool_heals(
     assert [worker.alive for worker in started] == [False, True], "ended and replaced, the picture not tried again"
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_process_that_answers_in_time_is_left_alone() -> None:
     worker = WorkerProcess(STUB, n_threads=1)
     assert worker.ask(InfoTask(), timeout_s=60) == worker.ask(InfoTask(), timeout_s=60)
@@ -152,6 +154,7 @@ def test_a_worker_that_the_system_ends_costs_nothing(pool: EvaluationPool, start
     assert len(started) == 2
 
 
+@pytest.mark.slow
 def test_what_the_caller_must_mend_comes_back_as_itself(tmp_path: Path) -> None:
     broken = {"embedding": {"model_name": str(tmp_path)}}
     with EvaluationPool(max_workers=1, eval_cfg=broken) as pool, pytest.raises(ModelPackError):

@@ -21,7 +21,7 @@ pytest.importorskip("av")
 SEEDS = st.integers(0, 2**31 - 1)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     wanted=st.lists(st.tuples(SEEDS, st.booleans()), min_size=1, max_size=6),
     at_once=st.integers(1, 5),
