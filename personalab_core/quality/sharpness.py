@@ -120,7 +120,8 @@ class AnchorSharpness:
     def frame(self, frame: Halvings, *, face_box: Box | None = None) -> FrameSharpness:
         """Return the sharpness of a frame, and of its face if its box is given."""
         grey = frame.level(0)
-        reduced = _reduced(frame, min(grey.shape[0], self._whole.height) // 2)
+        factor = _factor(grey.shape[0], min(grey.shape[0], self._whole.height) // 2)
+        reduced = _reduced(frame, factor + factor % 2)  # even: a large picture is halved first, which is quickest
         variance = laplacian_variance(reduced)
         ratio = variance / max(self._whole.variance_at(reduced.shape[0]), _LEAST_VARIANCE)
         return FrameSharpness(
@@ -135,7 +136,8 @@ class AnchorSharpness:
         if face is None or self._face is None:
             return None
         # What a small face cannot show is not counted against it.
-        reduced = _reduced(Halvings(face), min(FACE_HEIGHT_PX, face.shape[0] // 2, self._face.height // 2))
+        factor = _factor(face.shape[0], min(FACE_HEIGHT_PX, face.shape[0] // 2, self._face.height // 2))
+        reduced = _reduced(Halvings(face), factor)
         reference = self._face.variance_at(_one_of_few(reduced.shape[0]))
         return laplacian_variance(reduced) / reference if reference else None
 
@@ -169,12 +171,16 @@ def _one_of_few(height: int) -> int:
     return height - height % 4 if height > FACE_HEIGHT_PX // 2 else height
 
 
-def _reduced(picture: Halvings, height: int) -> Picture:
-    """Return a picture at no more than this height: means of whole squares of pixels, halved first."""
+def _factor(height: int, most: int) -> int:
+    """Return by which whole number a height has to be divided to be no more than another."""
+    return -(-height // max(1, most))
+
+
+def _reduced(picture: Halvings, factor: int) -> Picture:
+    """Return a picture made smaller by a whole number: means of squares of pixels, halved first as far as it goes."""
     import cv2
 
-    factor, twice = -(-picture.level(0).shape[0] // max(1, height)), 0
-    factor += factor % 2 if factor > 2 else 0
+    twice = 0
     while factor % 2 == 0:
         factor, twice = factor // 2, twice + 1
     image = picture.level(twice)
