@@ -84,7 +84,8 @@ def _pick(assets: Sequence[exports.AssetCard], history: PersonaHistory) -> list[
 
 
 def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, cards: Sequence[exports.AssetCard]) -> None:
-    picked, planned = [card.id for card in cards], space.plans.posts(history.id)
+    picked = [card.id for card in cards]
+    planned = space.plans.posts(history.id) if picked else {}
     posts = {asset: planned[asset] for asset in picked if asset in planned}
     names = {c.id: posts[c.id].title if c.id in posts else f"{c.note or 'Picture'} of {c.name}" for c in cards}
     _shape(offer)
