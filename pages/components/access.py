@@ -7,13 +7,13 @@ editors and viewers. See ``docs/deploy.md``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
 
-from pages.components import snippets
+from pages.components import notices, snippets
 from personalab_core.errors import ConfigError
 from personalab_core.views.permissions import Person, person_of
 
@@ -95,6 +95,11 @@ def show_person() -> None:
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         snippets.small(f"{person.name}, {person.role}")
         st.button("Log out", type="tertiary", on_click=st.logout, key="access.logout")
+
+
+def act(label: str, work: Callable[[], object], *, key: str, **options: Any) -> None:
+    """Show a button that does something before the page is drawn again, so that no timer can cut in between."""
+    button(label, key=key, on_click=notices.do, args=(work,), **options)
 
 
 def button(label: str, *, key: str, **options: Any) -> bool:

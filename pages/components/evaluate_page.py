@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -49,6 +50,7 @@ def _job(space: Workspace, evaluation_id: str) -> Job | None:
 
 def _draw(space: Workspace, evaluation: Evaluation, job: Job | None) -> None:
     history = _persona(space, evaluation, job)
+    notices.show_refused()
     view = build_evaluate_view(evaluation, job, name=history.first_name if history else None)
     left, right = st.columns([6, 5], vertical_alignment="bottom", gap="medium")
     with left:
@@ -75,12 +77,12 @@ def _actions(
     if st.button("New evaluation", key="evaluate.new"):
         st.query_params.clear()
         st.rerun()
-    if job and job.active and access.button("Cancel", key="evaluate.cancel", help="What is measured is kept."):
-        space.jobs.cancel(job.id)
-        st.rerun()
-    if job and job.resumable and access.button("Resume", key="evaluate.resume"):
-        space.jobs.resume(job.id)
-        st.rerun()
+    if job and job.active:
+        access.act(
+            "Cancel", partial(space.jobs.cancel, job.id), key="evaluate.cancel", help="What is measured is kept."
+        )
+    if job and job.resumable:
+        access.act("Resume", partial(space.jobs.resume, job.id), key="evaluate.resume")
     if evaluation.measured:
         st.download_button(
             "Export CSV",

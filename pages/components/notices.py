@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -25,6 +26,8 @@ def show_part_error(what: str, sentence: str, *, details: str = "") -> None:
 
 
 _REFUSED = "notices.refused"
+_REFUSED_FOR = timedelta(seconds=8)
+"""So long a refusal stays on a page that is drawn again every second."""
 
 
 def do(work: Callable[[], object]) -> None:
@@ -36,14 +39,16 @@ def do(work: Callable[[], object]) -> None:
     try:
         work()
     except PersonalabError as error:
-        st.session_state[_REFUSED] = str(error)
+        st.session_state[_REFUSED] = (str(error), datetime.now(UTC) + _REFUSED_FOR)
 
 
 def show_refused() -> None:
-    """Say once why the last click did nothing, if it was refused."""
-    sentence = st.session_state.pop(_REFUSED, None)
-    if sentence:
+    """Say for a while why the last click did nothing, if it was refused."""
+    sentence, until = st.session_state.get(_REFUSED) or ("", datetime.now(UTC))
+    if datetime.now(UTC) < until:
         show_refusal(sentence)
+    else:
+        st.session_state.pop(_REFUSED, None)
 
 
 def show_refusal(sentence: str) -> None:

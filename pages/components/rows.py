@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
-from pages.components import access, frame, snippets, state
+from pages.components import access, frame, notices, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import JobStore
 from personalab_core.views.conditions import PageName
 from personalab_core.views.runs import RunRow
 from personalab_core.views.workspace import Workspace
 
+KEPT = "What is finished is kept."
 LIVE_EVERY_S = 1.0
 """How often a live part asks for news; an idle page never asks."""
 
@@ -39,6 +41,7 @@ def follow(busy: Callable[[], bool], draw: Callable[[], None]) -> None:
 
 def show_runs(runs: Sequence[RunRow], store: JobStore) -> None:
     """Show running jobs with their progress, and stopped ones with what is safe and how to go on."""
+    notices.show_refused()
     for run in runs:
         with st.container(border=True, key=f"run.{run.id}"):
             what, how_far, act = st.columns([4, 5, 2], vertical_alignment="center", gap="medium")
@@ -51,12 +54,10 @@ def show_runs(runs: Sequence[RunRow], store: JobStore) -> None:
 
 
 def _actions(run: RunRow, store: JobStore) -> None:
-    if run.resumable and access.button("Resume", key=f"run.resume.{run.id}"):
-        store.resume(run.id)
-        st.rerun()
-    if run.active and access.button("Cancel", key=f"run.cancel.{run.id}", help="What is finished is kept."):
-        store.cancel(run.id)
-        st.rerun()
+    if run.resumable:
+        access.act("Resume", partial(store.resume, run.id), key=f"run.resume.{run.id}")
+    if run.active:
+        access.act("Cancel", partial(store.cancel, run.id), key=f"run.cancel.{run.id}", help=KEPT)
     if run.persona is None:
         return
     page = state.page_of_run(run.kind)

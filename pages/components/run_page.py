@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from pages.components import access, frame, loaders, parts, rows, snippets, state
+from pages.components import access, frame, loaders, notices, parts, rows, snippets, state
 from personalab_core.jobs import Job
 from personalab_core.schemas import Character
 from personalab_core.views import words
@@ -38,6 +40,7 @@ def _draw(space: Workspace, character: Character, job: Job) -> None:
         now=loaders.now(),
         zone=loaders.zone(),
     )
+    notices.show_refused()
     left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
     with left:
         snippets.head(
@@ -66,9 +69,8 @@ def default_rules(space: Workspace) -> Rules:
 
 
 def _actions(space: Workspace, view: RunView) -> None:
-    if view.active and access.button("Cancel run", key="generate.cancel", help="What is finished is kept."):
-        space.jobs.cancel(view.job_id)
-        st.rerun()
+    if view.active:
+        access.act("Cancel run", partial(space.jobs.cancel, view.job_id), key="generate.cancel", help=rows.KEPT)
     if view.resumable:
         _resume(space, view)
     if st.button("New run", key="generate.new"):
@@ -84,9 +86,8 @@ def _resume(space: Workspace, view: RunView) -> None:
             "New limit (US$)", min_value=0.0, value=view.budget_usd, step=0.5, format="%.2f", key="generate.more"
         )
         overrides = {"budget.per_run": limit}
-    if access.button("Resume", type="primary", key="generate.resume"):
-        space.jobs.resume(view.job_id, overrides=overrides)
-        st.rerun()
+    work = partial(space.jobs.resume, view.job_id, overrides=overrides)
+    access.act("Resume", work, type="primary", key="generate.resume")
 
 
 def _facts(view: RunView) -> None:
