@@ -24,9 +24,8 @@ class _Plate:
 
     def gradient(self, *stops: tuple[float, tuple[float, float, float]]) -> None:
         """Vertical gradient through (y, RGB) stops."""
-        at = [s[0] for s in stops]
-        for c in range(3):
-            self.image[..., c] = np.interp(self.y, at, [s[1][c] for s in stops])
+        at, y = [s[0] for s in stops], self.y[:, 0]
+        self.image[...] = np.stack([np.interp(y, at, [s[1][c] for s in stops]) for c in range(3)], 1)[:, None]
 
     def mix(
         self,

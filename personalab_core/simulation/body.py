@@ -155,7 +155,7 @@ def _torso(identity: SimulatedIdentity, framing: Framing, outfit: Outfit, *, fin
     normals, _ = surface_frame(points)
     under_chin = 1 - 0.42 * smoothstep(-16.5, -11.0, points[..., 1])
     hem = 1 - 0.3 * ridge(points[..., 1], HIP_Y_CM, 1.2)
-    return BodyPart(points, normals, albedo, under_chin * hem, 0.09 * (1 - cloth) + F32(0.015), 6 if fine else 4)
+    return BodyPart(points, normals, albedo, under_chin * hem, 0.09 * (1 - cloth) + F32(0.015), 6)
 
 
 def _neckline(outfit: Outfit, x: FloatArray) -> FloatArray:

@@ -42,7 +42,10 @@ class HairLine:
 
 @dataclass(frozen=True, eq=False)
 class Hair:
-    """The shell of one hair style on one head; arrays (rows, columns[, 3]) float32, never written to."""
+    """The shell of one hair style on one head; arrays (rows, columns[, 3]), never written to.
+
+    The alphas are opacities with 255 = opaque, all else is float32.
+    """
 
     line: HairLine
     points: FloatArray
@@ -51,8 +54,8 @@ class Hair:
     tangents: FloatArray
     strands: FloatArray
     albedo: FloatArray
-    alpha: FloatArray
-    inner_alpha: FloatArray
+    alpha: NDArray[np.uint8]
+    inner_alpha: NDArray[np.uint8]
     occlusion: FloatArray
     colour: FloatArray
     curly: float
@@ -123,12 +126,11 @@ def build_hair(head: Head, style: Style, columns: int) -> Hair | None:
     part = part * (points[..., 1] > 6.5) * (points[..., 2] > -3) * (1 - line.fringe) * ramp(0.15, 0.3, line.length)
     albedo = colour * np.clip(1 + 0.60 * strands, 0.3, 1.8)[..., None] * (1 - 0.4 * part)[..., None]
     occlusion = np.clip(0.66 + 0.34 * np.clip(edge / 3.0, 0, 1) + 0.25 * line.long, 0, 1)
-    alpha = _alpha(line, style, points, edge, strands, curly, inner=False)
-    inner_alpha = _alpha(line, style, points, edge, strands, curly, inner=True)
+    alpha, inner_alpha = (_alpha(line, style, points, edge, strands, curly, inner=inner) for inner in (False, True))
     wisps = _wisps(points, normals, tangents, alpha, line, style, curly)
     return Hair(
-        line, points, normals, bumpy, tangents, strands, np.asarray(albedo, F32), alpha, inner_alpha,
-        np.asarray(occlusion, F32), colour, curly, *wisps,
+        line, points, normals, bumpy, tangents, strands, np.asarray(albedo, F32),
+        _opacity(alpha), _opacity(inner_alpha), np.asarray(occlusion, F32), colour, curly, *wisps,
     )  # fmt: skip
 
 
@@ -269,6 +271,10 @@ def _alpha(
     if inner:
         alpha = np.minimum(1, alpha * 3)
     return np.asarray(alpha, F32)
+
+
+def _opacity(alpha: FloatArray) -> NDArray[np.uint8]:
+    return np.rint(alpha * 255).astype(np.uint8)
 
 
 def _wisps(

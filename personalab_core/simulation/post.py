@@ -1,5 +1,6 @@
 """What happens in the picture plane: soft shadows from the depth buffer, lens blur, camera noise."""
 
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from personalab_core.simulation.scene import Scene
 _GROUND_CM = -60.0
 _MARCH_CM = (1.0, 1.8, 2.8, 4.0, 5.5, 7.5)
 _NOISE_TILE = 128
+_SHADOW_ROWS = 240
 
 
 def cast_shadows(canvas: Canvas, light: Light, px_per_cm: float, width: int, height: int) -> NDArray[np.uint8]:
@@ -23,7 +25,8 @@ def cast_shadows(canvas: Canvas, light: Light, px_per_cm: float, width: int, hei
     occlusion. Done for the nearest and the farthest surface of each coarse cell and mixed by the true depth, or the
     cells would show as scallops along the jaw.
     """
-    q = max(1, round(canvas.depth.shape[0] / 240))
+    # Cells of a third of a centimetre at least: shadows are softer than that.
+    q = max(1, round(max(canvas.depth.shape[0] / _SHADOW_ROWS, min(3.0, px_per_cm / 3))))
     size = (canvas.depth.shape[1] // q, canvas.depth.shape[0] // q)
     cell = np.ones((q + 1, q + 1), np.uint8)
     behind = _ground(cv2.resize(cv2.erode(canvas.depth, cell), size, interpolation=cv2.INTER_NEAREST))
@@ -39,7 +42,7 @@ def cast_shadows(canvas: Canvas, light: Light, px_per_cm: float, width: int, hei
     keep = cv2.merge([cv2.convertScaleAbs(dark, alpha=-255 * share, beta=255) for share in (0.86, 1.0, 1.02)])
     image = cv2.multiply(canvas.image, keep, scale=1 / 255)
     if image.shape[:2] != (height, width):
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(image, np.uint8)
 
 
@@ -65,6 +68,13 @@ def _darkness(z: FloatArray, light: Light, px_per_cm: float) -> FloatArray:
     return np.asarray(cv2.GaussianBlur(shadow, (0, 0), max(0.6, 0.28 * px_per_cm)) * F32(0.42) + ambient, F32)
 
 
+@lru_cache(maxsize=1)
+def _grain() -> FloatArray:
+    """A tile of film grain with unit strength, partly shared by the colours."""
+    tile = np.random.default_rng(21).standard_normal((_NOISE_TILE, _NOISE_TILE, 3), dtype=F32)
+    return np.asarray(tile * F32(0.6) + tile.mean(2, keepdims=True) * F32(0.7), F32)
+
+
 def finish(image: NDArray[np.uint8], scene: Scene) -> NDArray[np.uint8]:
     """Blur and camera noise; RGB in, BGR out, both uint8."""
     out = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
@@ -72,10 +82,8 @@ def finish(image: NDArray[np.uint8], scene: Scene) -> NDArray[np.uint8]:
         out = cv2.GaussianBlur(out, (0, 0), scene.blur_sigma_px)
     if scene.noise > 0:
         h, w = out.shape[:2]
-        rng = np.random.default_rng([21, scene.seed])
-        tile = rng.standard_normal((_NOISE_TILE, _NOISE_TILE, 3), dtype=F32)
-        tile = (tile * F32(0.6) + tile.mean(2, keepdims=True) * F32(0.7)) * F32(scene.noise * 255)
-        for sign, apply in ((1, cv2.add), (-1, cv2.subtract)):
-            grain = np.rint(np.maximum(sign * tile, 0)).astype(np.uint8)
-            out = apply(out, cv2.repeat(grain, h // _NOISE_TILE + 1, w // _NOISE_TILE + 1)[:h, :w])
+        x, y = np.random.default_rng([21, scene.seed]).integers(_NOISE_TILE, size=2)
+        tile = np.rint(_grain() * F32(scene.noise * 255)).astype(np.int16)
+        grain = cv2.repeat(tile, h // _NOISE_TILE + 2, w // _NOISE_TILE + 2)[y : y + h, x : x + w]
+        out = cv2.add(out, grain, dtype=cv2.CV_8U)
     return np.asarray(out, np.uint8)

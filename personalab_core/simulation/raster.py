@@ -6,6 +6,7 @@ nearest remains. Grid coordinates then follow from each quad's affine map, and t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,20 +16,18 @@ from personalab_core.simulation.curves import F32, FloatArray
 
 FAR = -1e8
 _SUBPIXEL_BITS = 3
-_COARSE_ABOVE_PX = 400_000
-"""Canvases larger than this find texture coordinates on every second pixel."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """One drawn mesh within the picture: grid coordinates (row, column), depth and coverage of each pixel."""
+    """One drawn mesh within the picture: grid coordinates and depth of each pixel, valid where `covered` is 255."""
 
     x0: int
     y0: int
     column: FloatArray
     row: FloatArray
     depth: FloatArray
-    covered: NDArray[np.bool_]
+    covered: NDArray[np.uint8]
 
 
 def _corners(a: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -67,43 +66,59 @@ def rasterise(
     flat = np.ascontiguousarray(depth).ravel()
     order = np.argsort(flat.take(first) + flat.take(first + width_of_grid + 1), kind="stable")
     rows, columns, first = rows[order], columns[order], first[order]
-    corners = first[:, None] + np.array([0, 1, width_of_grid + 1, width_of_grid])
+    corners = first + np.array([0, 1, width_of_grid + 1, width_of_grid])[:, None]
     px, py = sx.ravel().take(corners) - F32(x0 + 0.5), sy.ravel().take(corners) - F32(y0 + 0.5)
     pz = flat.take(corners)
     owner = np.zeros((y1 - y0, x1 - x0), np.int32)
-    polygons = np.rint(np.stack([px, py], 2) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    polygons = np.rint(np.stack([px.T, py.T], 2) * (1 << _SUBPIXEL_BITS)).astype(np.int32, order="C")
     fill = cv2.fillConvexPoly
     for number, polygon in enumerate(polygons, 1):
         fill(owner, polygon, number, 8, _SUBPIXEL_BITS)
     table = _affine_maps(px, py, pz, rows, columns)
-    fields = _resolve_coarsely(owner, table) if width * height > _COARSE_ABOVE_PX else _resolve(owner, table, 1)
-    return Patch(x0, y0, *fields, owner > 0)
+    fields = _resolve(owner, table)
+    return Patch(x0, y0, *fields, (owner > 0).view(np.uint8) * np.uint8(255))
 
 
 def _affine_maps(
     px: FloatArray, py: FloatArray, pz: FloatArray, rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> FloatArray:
-    """Each quad's mean affine map from pixels to grid coordinates and depth: (11, quads)."""
-    ux, uy = px[:, 1] + px[:, 2] - px[:, 0] - px[:, 3], py[:, 1] + py[:, 2] - py[:, 0] - py[:, 3]
-    vx, vy = px[:, 3] + px[:, 2] - px[:, 0] - px[:, 1], py[:, 3] + py[:, 2] - py[:, 0] - py[:, 1]
+    """Each quad's mean affine map from pixels to grid coordinates and depth: (11, quads), from (4, quads) corners."""
+    ux, uy = px[1] + px[2] - px[0] - px[3], py[1] + py[2] - py[0] - py[3]
+    vx, vy = px[3] + px[2] - px[0] - px[1], py[3] + py[2] - py[0] - py[1]
     det = ux * vy - uy * vx
     inverse = 2 / np.where(np.abs(det) < 4e-3, np.copysign(F32(4e-3), det), det)
-    zu, zv = pz[:, 1] + pz[:, 2] - pz[:, 0] - pz[:, 3], pz[:, 3] + pz[:, 2] - pz[:, 0] - pz[:, 1]
+    zu, zv = pz[1] + pz[2] - pz[0] - pz[3], pz[3] + pz[2] - pz[0] - pz[1]
     return np.stack(
-        [px.mean(1), py.mean(1), vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
-         pz.mean(1), zu / 2, zv / 2, columns + 0.5, rows + 0.5],
+        [px.mean(0), py.mean(0), vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
+         pz.mean(0), zu / 2, zv / 2, columns + 0.5, rows + 0.5],
     ).astype(F32)  # fmt: skip
 
 
-def _resolve(owner: NDArray[np.int32], table: FloatArray, stride: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Grid column, grid row and depth of every pixel that a quad owns; `owner` may be every `stride`-th pixel."""
+def _resolve(owner: NDArray[np.int32], table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Grid column, grid row and depth of every pixel that a quad owns.
+
+    Found on every second pixel and enlarged: grid coordinates are smooth, only coverage needs every pixel.
+    """
     h, w = owner.shape
-    pixels = np.flatnonzero(owner)
-    quad = owner.ravel().take(pixels).astype(np.intp) - 1
-    offset = F32((stride - 1) / 2)
-    y, x = np.divmod(pixels.astype(np.int32), np.int32(w))
-    cx, cy, ux, uy, vx, vy, z, zu, zv, first_column, first_row = (part.take(quad) for part in table)
-    dx, dy = x.astype(F32) * F32(stride) + offset - cx, y.astype(F32) * F32(stride) + offset - cy
+    small = np.ascontiguousarray(owner[::2, ::2])
+    grown = cv2.dilate(small.astype(F32), np.ones((3, 3), np.uint8)).astype(np.int32)
+    fields = _evaluate(np.where(small == 0, grown, small), table)
+    size = (small.shape[1] * 2, small.shape[0] * 2)
+    column, row, depth = (cv2.resize(f, size, interpolation=cv2.INTER_LINEAR)[:h, :w] for f in fields)
+    return np.asarray(column), np.asarray(row), np.asarray(depth)
+
+
+def _evaluate(owner: NDArray[np.int32], table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The quads' affine maps at every second pixel of the picture (between it and its neighbours)."""
+    h, w = owner.shape
+    y, x = np.nonzero(owner)
+    pixels = y * w + x
+    quad = owner.ravel().take(pixels) - 1
+    cx, cy, ux, uy, vx, vy, z, zu, zv, first_column, first_row = (
+        part.take(quad, mode="clip")
+        for part in table  # in range anyway; "clip" spares the check
+    )
+    dx, dy = x.astype(F32) * F32(2) + F32(0.5) - cx, y.astype(F32) * F32(2) + F32(0.5) - cy
     u = np.clip(ux * dx + uy * dy, F32(-0.6), F32(0.6))
     v = np.clip(vx * dx + vy * dy, F32(-0.6), F32(0.6))
     column, row, depth = np.zeros(h * w, F32), np.zeros(h * w, F32), np.full(h * w, FAR, F32)
@@ -113,23 +128,18 @@ def _resolve(owner: NDArray[np.int32], table: FloatArray, stride: int) -> tuple[
     return column.reshape(h, w), row.reshape(h, w), depth.reshape(h, w)
 
 
-def _resolve_coarsely(owner: NDArray[np.int32], table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """`_resolve` on every second pixel, enlarged: grid coordinates are smooth, only coverage needs every pixel."""
-    h, w = owner.shape
-    small = np.ascontiguousarray(owner[::2, ::2])
-    grown = cv2.dilate(small.astype(F32), np.ones((3, 3), np.uint8)).astype(np.int32)
-    fields = _resolve(np.where(small == 0, grown, small), table, 2)
-    size = (small.shape[1] * 2, small.shape[0] * 2)
-    column, row, depth = (cv2.resize(f, size, interpolation=cv2.INTER_LINEAR)[:h, :w] for f in fields)
-    return np.asarray(column), np.asarray(row), np.where(owner > 0, depth, F32(FAR))
-
-
 class Canvas:
     """A uint8 RGB picture with a depth buffer (larger is nearer, `FAR` where nothing was drawn)."""
 
     def __init__(self, background: NDArray[np.uint8]) -> None:
         self.image: NDArray[np.uint8] = background
         self.depth: FloatArray = np.full(background.shape[:2], FAR, F32)
+
+    def hides(self, sx: FloatArray, sy: FloatArray, depth: FloatArray) -> bool:
+        """Whether every vertex of a mesh (pixels, centimetres) lies behind something drawn."""
+        height, width = self.depth.shape
+        column, row = sx.astype(int).clip(0, width - 1), sy.astype(int).clip(0, height - 1)
+        return bool((self.depth[row, column] > depth).all())
 
     def draw(
         self,
@@ -139,7 +149,7 @@ class Canvas:
         texture: NDArray[np.uint8],
         *,
         step: int = 1,
-        alpha: FloatArray | None = None,
+        alpha: NDArray[np.uint8] | None = None,
         back: bool = False,
         bias: float = 0.0,
         inset: bool = False,
@@ -152,7 +162,7 @@ class Canvas:
             depth: Vertex depths in centimetres.
             texture: uint8 RGB on the full grid.
             step: Texels per mesh cell.
-            alpha: Opacity on the full grid.
+            alpha: Opacity on the full grid, 255 = opaque.
             back: Draw back faces.
             bias: Centimetres by which the mesh is favoured in the depth test.
             inset: Leave out the outermost pixels (a dark lining that must not show as an outline).
@@ -164,14 +174,24 @@ class Canvas:
         h, w = patch.depth.shape
         window = (slice(patch.y0, patch.y0 + h), slice(patch.x0, patch.x0 + w))
         u, v = patch.column * F32(step), patch.row * F32(step)
-        weight = patch.covered.astype(F32)
-        if inset:
-            weight = np.asarray(cv2.erode(weight, np.ones((5, 5), np.uint8)), F32)
-        soft = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_REPLICATE) * 2 - 1
-        weight *= np.clip(soft, 0, 1)
+        covered = cv2.erode(patch.covered, np.ones((5, 5), np.uint8)) if inset else patch.covered
+        soft = cv2.blur(covered, (3, 3), borderType=cv2.BORDER_REPLICATE)
+        # Twice the blurred coverage less one: the outermost pixels fade, none beyond them is touched.
+        opacity = cv2.bitwise_and(cv2.addWeighted(soft, 2, soft, 0, -255), covered)
+        # Four channels at once: OpenCV fetches them faster than three.
+        texels = cv2.cvtColor(texture, cv2.COLOR_RGB2RGBA)
         if alpha is not None:
-            weight *= cv2.remap(alpha, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        weight *= patch.depth + F32(bias) > self.depth[window]
-        colour = cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        self.image[window] = cv2.blendLinear(colour, np.ascontiguousarray(self.image[window]), weight, 1 - weight)
-        np.copyto(self.depth[window], patch.depth, where=weight > 0.5)
+            texels[..., 3] = alpha
+        drawn = cv2.remap(texels, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if alpha is not None:
+            opacity = cv2.multiply(opacity, cv2.extractChannel(drawn, 3), scale=1 / 255)
+        depth = self.depth[window]
+        opacity = cv2.bitwise_and(opacity, cv2.compare(patch.depth + F32(bias), depth, cv2.CMP_GT))
+        self.image[window] = _mix(self.image[window], cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), opacity)
+        np.copyto(depth, patch.depth, where=opacity > 127)
+
+
+def _mix(below: NDArray[np.uint8], above: NDArray[Any], opacity: NDArray[Any]) -> NDArray[Any]:
+    """`above` over `below` (both uint8 RGB) by a uint8 opacity."""
+    share = cv2.cvtColor(opacity, cv2.COLOR_GRAY2RGB)
+    return cv2.add(cv2.multiply(above, share, scale=1 / 255), cv2.multiply(below, 255 - share, scale=1 / 255))

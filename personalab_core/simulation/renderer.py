@@ -23,12 +23,14 @@ from personalab_core.simulation.scene import Scene
 from personalab_core.simulation.skin import Skin, build_skin, paint_head
 from personalab_core.simulation.truth import TURNED_AWAY_DEG, FaceTruth, find_visible, locate_landmarks, occlusion_of
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Rises whenever pixels, geometry or ground truth change; part of every file and cache key."""
 
 _HEAD_STEP = 4
 """Texels per mesh cell; every grid size is a multiple of it plus one."""
 _HEAP_HINT_BYTES = 30 << 20
+_SUPERSAMPLING = 1.25
+"""Canvas pixels per picture pixel where faces are small: bodies in small pictures."""
 MIN_SIDE_PX, MAX_SIDE_PX = 64, 4096
 Person = tuple[SimulatedIdentity, Style, Scene]
 
@@ -135,7 +137,7 @@ class PortraitRenderer:
                 raise ValueError(
                     f"expected width and height within {MIN_SIDE_PX}..{MAX_SIDE_PX} px, got {width}x{height}"
                 )
-        sampling = 1.0 if height >= 700 else 1.25
+        sampling = _SUPERSAMPLING if height < 700 and scene.framing != "headshot" else 1.0
         w, h = round(width * sampling), round(height * sampling)
         scenes = _place(scene, [other[2] for other in others])
         people = [(identity, style), *((other[0], other[1]) for other in others)]
@@ -222,12 +224,15 @@ def _draw_part(canvas: Canvas, part: BodyPart, camera: Camera, light: Light) -> 
 
 
 def _draw_ear(canvas: Canvas, ear: Ear, camera: Camera, light: Light) -> None:
+    mesh = camera.project(ear.points[::2, ::2], camera.head)
+    if canvas.hides(*mesh):
+        return
     colour = light.shade(ear.normals, ear.albedo, occlusion=ear.occlusion, specular=0.08)
-    canvas.draw(*camera.project(ear.points[::2, ::2], camera.head), light.develop(colour), step=2)
+    canvas.draw(*mesh, light.develop(colour), step=2)
 
 
 def _draw_hair(
-    canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: FloatArray, camera: Camera, *, back: bool
+    canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: NDArray[np.uint8], camera: Camera, *, back: bool
 ) -> None:
     mesh = camera.project(hair.points[::HAIR_STEP, ::HAIR_STEP], camera.head)
     canvas.draw(*mesh, texture, step=HAIR_STEP, alpha=alpha, back=back, bias=0.0 if back else 0.05, inset=back)

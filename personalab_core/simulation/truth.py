@@ -187,7 +187,7 @@ def _on_surface(posed: PosedHead, wanted: FloatArray) -> FloatArray:
     rows = np.clip((nearest // coarse.shape[1] * stride)[:, None] + offsets, 0, head.jaw_row)
     cols = np.clip((nearest % coarse.shape[1] * stride + first)[:, None] + offsets, 0, head.size - 1)
     block = posed.points[rows[:, :, None], cols[:, None, :]].reshape(len(wanted), -1, 3)
-    best = ((block[..., :2] - wanted[:, None]) ** 2).sum(-1).argmin(1)
+    best = ((block[..., 0] - wanted[:, :1]) ** 2 + (block[..., 1] - wanted[:, 1:]) ** 2).argmin(1)
     depth = block[np.arange(len(wanted)), best, 2]
     return np.concatenate([wanted, depth[:, None]], 1).astype(F32)
 
