@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 Serve = Callable[..., DashboardServer]
 N_PICTURES = 8
-N_TO_CANCEL = 20
+N_TO_CANCEL = 12
 """Enough that the run is still going on when a slow machine has found its button."""
 
 
