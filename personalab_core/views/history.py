@@ -95,6 +95,12 @@ class PersonaHistory:
         """What the drift monitor says of the timeline in force, ``None`` while it has no record."""
         return self.look(self.anchor.image_sha256 if self.anchor else None) if self.timeline else None
 
+    @property
+    def behind(self) -> bool:
+        """Whether a look at the timeline left a part of it for the next one."""
+        found: Drift | None = self.__dict__.get("monitored")
+        return found is not None and found.behind_bytes > 0
+
     @cached_property
     def canaries(self) -> Drift | None:
         """What the drift monitor says of the fixed prompts, ``None`` if none was run."""

@@ -99,7 +99,7 @@ class Records:
         state = (character, *map(self.index.state, self._sources(character.id)), *files)
         with self._lock:
             known = self._histories.get(character.id)
-        if known and known[0] == state:
+        if known and known[0] == state and not known[1].behind:
             return known[1]
         history = self._history(character, anchors_log)
         with self._lock:
