@@ -16,6 +16,11 @@ LEAST_VALUE = -0.05
 """A face worth less is taken for somebody else; only one that stood beside the persona before can be."""
 SAME_PLACE = 0.3
 """Closeness from which a face that cannot be measured is taken for the one that was there."""
+STEADY = 0.1
+"""Fall of the cosine similarity up to which a face is taken for the one of the last full search; a blink can cost
+more, and then the whole frame is searched."""
+PLAUSIBLE = 0.3
+"""Cosine similarity below which a face in place of the persona may as well be anybody's; not calibrated."""
 MEMORY_S = 1.0
 """Places are forgotten after this time without the persona; not calibrated."""
 
@@ -36,6 +41,7 @@ class PersonTracker:
     _persona: Array | None = field(default=None, init=False)
     _others: tuple[Array, ...] = field(default=(), init=False)
     _seen_s: float = field(default=0.0, init=False)
+    _searched: float | None = field(default=None, init=False)
 
     def choose(self, faces: tuple[Face, ...], time_s: float) -> Face | None:
         """Return the persona's face, which may be one that cannot be measured, or ``None`` if it is not there."""
@@ -47,9 +53,23 @@ class PersonTracker:
             self._others = tuple(face.box for face in faces if face is not chosen)
         return chosen
 
-    def recognises(self, faces: tuple[Face, ...]) -> bool:
-        """Return whether one of the faces is the persona by its looks alone."""
-        return self._recognised(faces) is not None
+    def searched(self, chosen: Face | None) -> None:
+        """Note that ``chosen`` is the best of a frame that was searched whole."""
+        embedding = chosen.embedding if chosen is not None else None
+        self._searched = self.score(embedding).cosine_similarity if embedding is not None else None
+
+    def is_sure(self, faces: tuple[Face, ...]) -> bool:
+        """Return whether the persona needs not be looked for beside these faces.
+
+        One of them is the persona by its looks, or is about as alike as the one that was taken for the persona when
+        the whole frame was searched last: videos score lower than pictures, often below the threshold throughout.
+        """
+        if self._recognised(faces) is not None:
+            return True
+        likeliest = self._likeliest(faces)
+        if self._searched is None or likeliest is None or likeliest.embedding is None:
+            return False
+        return self.score(likeliest.embedding).cosine_similarity >= max(self._searched - STEADY, PLAUSIBLE)
 
     def _recognised(self, faces: tuple[Face, ...]) -> Face | None:
         passing = [face for face in faces if face.embedding is not None and self.score(face.embedding).passed]

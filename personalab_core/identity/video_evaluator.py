@@ -196,7 +196,7 @@ class _Course:
         """Return what a look says, after another look if the first one cannot be relied on."""
         if self.follower is None:
             return self._judged(look)
-        if not look.whole and not self.tracker.recognises(_without_doubtful(look.facts).faces):
+        if not look.whole and not self.tracker.is_sure(_without_doubtful(look.facts).faces):
             look = self.follower.search(look)
         result = self._judged(look)
         if look.direct or not self._is_close(result.result.composite_score):
@@ -206,6 +206,8 @@ class _Course:
     def _judged(self, look: Look) -> FrameResult:
         facts = _without_doubtful(look.facts)
         chosen = self.tracker.choose(facts.faces, look.frame.position.time_s)
+        if look.whole:
+            self.tracker.searched(chosen)
         result = _result(self.matcher, self.anchor, facts, chosen)
         return FrameResult(frame=look.frame.position, result=result, carried=look.is_carried(chosen))
 

@@ -58,3 +58,23 @@ def test_closeness_by_hand() -> None:
     """Boxes 100 wide: one centre 1, 50 px apart .5, 100 px and more 0."""
     box = np.array([0, 0, 100, 100], np.float32)
     assert [closeness(box, box + np.array([d, 0, d, 0], np.float32)) for d in (0, 50, 100, 250)] == [1, 0.5, 0, 0]
+
+
+def test_a_persona_who_scores_low_throughout_is_not_looked_for_in_every_frame() -> None:
+    """Similarities against a threshold of .5: .45, then .36 and .34; .35 is the least that counts as unchanged."""
+    seen, low = tracker(), unit(0.45, 0, np.sqrt(1 - 0.45**2))
+    assert not seen.is_sure((make_face(box=LEFT, embedding=low),))
+    seen.searched(seen.choose((make_face(box=LEFT, embedding=low),), 0.0))
+    for similarity, sure in ((0.36, True), (0.34, False)):
+        face = make_face(box=LEFT, embedding=unit(similarity, 0, np.sqrt(1 - similarity**2)))
+        assert seen.is_sure((face,)) is sure
+    assert seen.is_sure((make_face(box=RIGHT, embedding=MYSELF),))
+
+
+def test_a_stranger_in_place_of_the_persona_is_never_a_reason_not_to_look() -> None:
+    seen = tracker()
+    stranger = make_face(box=LEFT, embedding=unit(0.29, 0, 1))
+    seen.searched(seen.choose((stranger,), 0.0))
+    assert not seen.is_sure((stranger,))
+    seen.searched(None)
+    assert not seen.is_sure((make_face(box=LEFT, embedding=unit(0.45, 0, 0.89)),))
