@@ -30,9 +30,8 @@ from personalab_core.views.record_index import INDEX_FILE, RECORD_TYPES, RecordI
 
 _REMEMBERED = 2_048
 """Parsed lines kept in memory; one with landmarks takes about 20 kB."""
-_AT_ONCE_BYTES = 3_145_728
-"""So much of a timeline is judged before a page is shown, in about half a second; a long one is caught up with over
-several looks."""
+_AT_ONCE_BYTES = 8_388_608
+"""So much of a timeline is judged before a page is shown; a long one is caught up with over several looks."""
 
 
 def _utc_now() -> datetime:
