@@ -29,6 +29,8 @@ ANCHOR_DIGITS = 12
 SAME_WITHIN = 20
 """Two alarms of one chart, within so many records and without an answer between them, are one."""
 STATE = TypeAdapter(WatchState)
+STATE_FILE = "state.json"
+"""In a persona's folder of the monitor: what is known of its timelines."""
 
 
 def hash_of(line: bytes) -> str:
@@ -74,7 +76,7 @@ class Look:
             if charts is not None:
                 fit = PersonaFit(fit=charts.fit, reference=monitor.state.reference)
                 write_atomic(self._folder / f"{instrument_of(key)}.fit.json", fit.model_dump_json().encode())
-        write_atomic(self._folder / "state.json", STATE.dump_json(self._state))
+        write_atomic(self._folder / STATE_FILE, STATE.dump_json(self._state))
         self._log_events()
 
     def _take(self, block: bytes) -> None:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from personalab_core.config.atomic_files import workspace_errors
 from personalab_core.errors import InputError
 from personalab_core.identity.drift.following import WatchState
-from personalab_core.identity.drift.looking import ANCHOR_DIGITS, STATE, Look, hash_of, instrument_of
+from personalab_core.identity.drift.looking import ANCHOR_DIGITS, STATE, STATE_FILE, Look, hash_of, instrument_of
 from personalab_core.identity.drift.monitor import DriftMonitor
 from personalab_core.identity.drift.parameters import DriftParameters, Usual, shipped_parameters
 from personalab_core.identity.drift.pooling import PersonaFit, pool
@@ -27,6 +27,8 @@ from personalab_core.identity.drift.tracker import DriftTracker
 from personalab_core.observability import Journal
 from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import DriftEventRecord, check_slug
+
+_NOT_SEEN = (-1, -1)
 
 MONITOR_FOLDER = "monitor"
 CANARY_FOLDER = "canaries"
@@ -101,12 +103,40 @@ class DriftWatch:
         timeline = self.timeline(persona)
         if not timeline.is_file():
             return None
-        with exclusive(folder / "state.json"):
+        with exclusive(folder / STATE_FILE):
             state = self._load(folder, timeline)
             look = Look(self, persona, folder, state)
             if look.read(timeline, max_bytes):
                 look.finish()
         return self._said(persona, folder, state, anchor_sha256, timeline.stat().st_size - state.bytes)
+
+    def known(self, persona: str, *, anchor_sha256: str | None = None) -> Drift | None:
+        """Return what earlier looks came to, ``None`` if nothing is judged yet; judges nothing and waits for nobody.
+
+        Args:
+            persona: Id of the persona.
+            anchor_sha256: The timeline against this anchor; that of the newest judged record if ``None``.
+
+        Raises:
+            InputError: ``persona`` is not a persona id.
+            WorkspaceError: A file cannot be read.
+        """
+        folder, timeline, kept = self._folder(persona), self.timeline(persona), self.kept(persona)
+        found: Drift | None = None
+        seen: tuple[int, int] | None = _NOT_SEEN
+        # What is kept is replaced as a whole: if it was not while we read, rows and state belong together.
+        while timeline.is_file() and (stamp := _stamp(kept)) != seen:
+            state, seen = self._load(folder, timeline), stamp
+            found = self._said(persona, folder, state, anchor_sha256, timeline.stat().st_size - state.bytes)
+        return found
+
+    def kept(self, persona: str) -> Path:
+        """Return the file that holds what is known of a persona's timeline; another one after every look that judged.
+
+        Raises:
+            InputError: ``persona`` is not a persona id.
+        """
+        return self._folder(persona) / STATE_FILE
 
     def timeline(self, persona: str) -> Path:
         """Return where a persona's timeline is.
@@ -204,7 +234,7 @@ class DriftWatch:
     def _load(self, folder: Path, timeline: Path) -> WatchState:
         """Return what an earlier look came to, or nothing if the timeline is another one since."""
         try:
-            state = STATE.validate_json((folder / "state.json").read_bytes())
+            state = STATE.validate_json((folder / STATE_FILE).read_bytes())
         except (OSError, ValidationError):
             return WatchState()
         whole = all(TraceFile(folder / f"{key}.trace").holds(s.n) for key, s in state.series.items())
@@ -225,6 +255,14 @@ class DriftWatch:
             tuple(event for event in self.events(persona).read().records if event.series == key),
             behind,
         )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _continues(timeline: Path, state: WatchState) -> bool:

@@ -11,6 +11,7 @@ from benchmarks.drift_process import Case
 from personalab_core.errors import InputError
 from personalab_core.identity.drift import DriftTracker
 from personalab_core.identity.drift.watch import Drift, DriftWatch
+from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import DriftState
 from tests.support.drift_timelines import drift_record, write_timeline
 
@@ -100,6 +101,29 @@ def test_a_page_may_read_a_part_only(tmp_path: Path) -> None:
     write_timeline(tmp_path, Case("stable"), seed=1, length=20, faces=False)
     found = watch_of(tmp_path).look("mara", max_bytes=1)
     assert found is not None and found.behind_bytes == 0 and found.status.n == 20
+
+
+def test_what_is_known_is_told_without_judging(tmp_path: Path) -> None:
+    watch = watch_of(tmp_path)
+    write_timeline(tmp_path, Case("stable"), seed=1, length=20, faces=False)
+    assert watch.known("mara") is None, "nothing is judged yet"
+    judged = watch.look("mara")
+    known = watch.known("mara")
+    assert judged is not None and known is not None
+    assert (known.status, known.trace.tobytes(), known.behind_bytes) == (judged.status, judged.trace.tobytes(), 0)
+    write_timeline(tmp_path, Case("stable"), seed=2, length=5, first=20, faces=False)
+    kept = watch.kept("mara").read_bytes()
+    behind = watch.known("mara")
+    assert behind is not None and behind.status.n == 20 and behind.behind_bytes > 0
+    assert watch.kept("mara").read_bytes() == kept
+
+
+def test_what_is_known_is_told_while_somebody_judges(tmp_path: Path) -> None:
+    write_timeline(tmp_path, Case("stable"), seed=1, length=20, faces=False)
+    seen(tmp_path)
+    with exclusive(watch_of(tmp_path).kept("mara")):
+        known = watch_of(tmp_path).known("mara")
+    assert known is not None and known.status.n == 20
 
 
 def test_an_accepted_change_begins_a_baseline_where_it_began(tmp_path: Path) -> None:
