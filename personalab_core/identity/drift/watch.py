@@ -6,6 +6,7 @@ anew. Nothing of it runs inside the attempt loop.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from personalab_core.observability.locking import exclusive
 from personalab_core.schemas import DriftEventRecord, check_slug
 
 _NOT_SEEN = (-1, -1)
+_LONGEST_LINE_BYTES = 65_536
 
 MONITOR_FOLDER = "monitor"
 CANARY_FOLDER = "canaries"
@@ -45,7 +47,7 @@ class Drift:
         trace: What the charts said of each of its records.
         sources: Names behind the trace's source numbers.
         events: Of this timeline, oldest first.
-        behind_bytes: Of the timeline's file, not read yet.
+        behind_bytes: Of the timeline's file, in whole lines, not judged yet.
     """
 
     persona: str
@@ -108,7 +110,7 @@ class DriftWatch:
             look = Look(self, persona, folder, state)
             if look.read(timeline, max_bytes):
                 look.finish()
-        return self._said(persona, folder, state, anchor_sha256, timeline.stat().st_size - state.bytes)
+        return self._said(persona, folder, state, anchor_sha256, _unjudged_bytes(timeline, state))
 
     def known(self, persona: str, *, anchor_sha256: str | None = None) -> Drift | None:
         """Return what earlier looks came to, ``None`` if nothing is judged yet; judges nothing and waits for nobody.
@@ -127,8 +129,18 @@ class DriftWatch:
         # What is kept is replaced as a whole: if it was not while we read, rows and state belong together.
         while timeline.is_file() and (stamp := _stamp(kept)) != seen:
             state, seen = self._load(folder, timeline), stamp
-            found = self._said(persona, folder, state, anchor_sha256, timeline.stat().st_size - state.bytes)
+            found = self._said(persona, folder, state, anchor_sha256, _unjudged_bytes(timeline, state))
         return found
+
+    def unjudged_bytes(self, persona: str) -> int:
+        """Return how much of a persona's timeline no look has judged yet, in whole lines.
+
+        Raises:
+            InputError: ``persona`` is not a persona id.
+            WorkspaceError: A file cannot be read.
+        """
+        folder, timeline = self._folder(persona), self.timeline(persona)
+        return _unjudged_bytes(timeline, self._load(folder, timeline)) if timeline.is_file() else 0
 
     def kept(self, persona: str) -> Path:
         """Return the file that holds what is known of a persona's timeline; another one after every look that judged.
@@ -263,6 +275,14 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
+
+
+def _unjudged_bytes(timeline: Path, state: WatchState) -> int:
+    """Return how many bytes follow what was judged, without a last line that is not finished."""
+    with workspace_errors("read", timeline), timeline.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(state.bytes, size - _LONGEST_LINE_BYTES))
+        return max(0, file.tell() + file.read().rfind(b"\n") + 1 - state.bytes)
 
 
 def _continues(timeline: Path, state: WatchState) -> bool:

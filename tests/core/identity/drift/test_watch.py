@@ -92,7 +92,8 @@ def test_a_cut_off_last_line_waits(tmp_path: Path) -> None:
     path = tmp_path / "drift" / "mara_drift.jsonl"
     data = path.read_bytes()
     path.write_bytes(data[:-30])
-    assert seen(tmp_path).status.n == 19
+    found = seen(tmp_path)
+    assert (found.status.n, found.behind_bytes, watch_of(tmp_path).unjudged_bytes("mara")) == (19, 0, 0)
     path.write_bytes(data)
     assert seen(tmp_path).status.n == 20
 
@@ -107,6 +108,7 @@ def test_what_is_known_is_told_without_judging(tmp_path: Path) -> None:
     watch = watch_of(tmp_path)
     write_timeline(tmp_path, Case("stable"), seed=1, length=20, faces=False)
     assert watch.known("mara") is None, "nothing is judged yet"
+    assert watch.unjudged_bytes("mara") == watch.timeline("mara").stat().st_size
     judged = watch.look("mara")
     known = watch.known("mara")
     assert judged is not None and known is not None
@@ -114,7 +116,8 @@ def test_what_is_known_is_told_without_judging(tmp_path: Path) -> None:
     write_timeline(tmp_path, Case("stable"), seed=2, length=5, first=20, faces=False)
     kept = watch.kept("mara").read_bytes()
     behind = watch.known("mara")
-    assert behind is not None and behind.status.n == 20 and behind.behind_bytes > 0
+    assert behind is not None and behind.status.n == 20
+    assert behind.behind_bytes == watch.unjudged_bytes("mara") > 0
     assert watch.kept("mara").read_bytes() == kept
 
 
