@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
-from pages.components import attempt_page, attempts_page, loaders, snippets, state
+from pages.components import attempt_page, attempts_page, clicks, loaders, snippets, state
 from personalab_core.views.attempt import find_attempt
 
 space = loaders.workspace()
@@ -18,7 +16,7 @@ elif wanted:
     snippets.head(
         "Attempts", "This attempt is not in the records.", "It may belong to another workspace.", simulated=False
     )
-    if st.button("All attempts", key="attempts.back"):
+    if clicks.button("All attempts", key="attempts.back"):
         state.go("attempts", state.address(state.PERSONA))
 else:
     attempts_page.show(histories, simulated=space.config.simulates("image"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import evaluate_form, evaluate_page, loaders, snippets, state
+from pages.components import clicks, evaluate_form, evaluate_page, loaders, snippets, state
 from personalab_core.views.evaluate import find_evaluation
 
 space = loaders.workspace()
@@ -15,7 +15,7 @@ if found:
     evaluate_page.show(space, found)
 elif wanted:
     snippets.head("Evaluate", "This evaluation is not here.", "It may belong to another workspace.", simulated=False)
-    if st.button("New evaluation", key="evaluate.new"):
+    if clicks.button("New evaluation", key="evaluate.new"):
         st.query_params.clear()
         st.rerun()
 else:

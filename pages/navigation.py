@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, frame, reading
+from pages.components import access, clicks, frame, reading
 
 frame.show()
 if not frame.run(access.gate):
@@ -31,4 +31,5 @@ page = st.navigation(
     position="top",
 )
 frame.run(reading.after_reading(page.run))
+clicks.forget()
 access.show_person()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import frame, loaders, notices, parts, rows, snippets, state
+from pages.components import clicks, frame, loaders, notices, parts, rows, snippets, state
 from personalab_core.views.overview import OverviewView, build_overview_view
 
 space = loaders.workspace()
@@ -29,12 +29,12 @@ def show_head(view: OverviewView) -> None:
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         if view.urgent:
             first = view.urgent[0]
-            if st.button(f"Review {first.first_name}", type="primary", key="overview.review"):
+            if clicks.button(f"Review {first.first_name}", type="primary", key="overview.review"):
                 state.go(first.page, first.id)
         elif view.empty and not view.busy:
             if space.can_hold_demo:
                 rows.demo_button(space)
-            if st.button("Create the first persona", type="primary", key="overview.create"):
+            if clicks.button("Create the first persona", type="primary", key="overview.create"):
                 state.go("personas", edit="new")
     st.space("small")
 

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from starlette.requests import Request
 
-from pages.components import notices, snippets
+from pages.components import clicks, notices, snippets
 from personalab_core.errors import ConfigError
 from personalab_core.views.permissions import Person, person_of
 
@@ -99,11 +99,16 @@ def show_person() -> None:
 
 def act(label: str, work: Callable[[], object], *, key: str, **options: Any) -> None:
     """Show a button that does something before the page is drawn again, so that no timer can cut in between."""
-    button(label, key=key, on_click=notices.do, args=(work,), **options)
+    st.button(label, key=key, on_click=notices.do, args=(work,), **options | _for_editors())
 
 
 def button(label: str, *, key: str, **options: Any) -> bool:
-    """Show a button that changes something; a viewer sees it, but it is off and says why."""
-    if not current().may_edit:
-        options |= {"disabled": True, "help": "You may look. An editor can do this."}
-    return st.button(label, key=key, **options)
+    """Show a button whose click the page acts on itself; return once whether it was clicked.
+
+    Both kinds change something: a viewer sees them, but they are off and say why.
+    """
+    return clicks.button(label, key=key, **options | _for_editors())
+
+
+def _for_editors() -> dict[str, Any]:
+    return {} if current().may_edit else {"disabled": True, "help": "You may look. An editor can do this."}

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, charts, dialogs, loaders, notices, parts, rows, snippets, state, uploads
+from pages.components import access, charts, clicks, dialogs, loaders, notices, parts, rows, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import GenerateAnchorsParams, Job
 from personalab_core.views import numbers, words
@@ -106,7 +106,7 @@ def _upload(space: Workspace, history: PersonaHistory) -> None:
     else:
         st.success("It is among the candidates now. Choose it there to use it.")
     snippets.small("The limits of size and sharpness are not calibrated.")
-    if brought.record and st.button("Show the candidates", key="anchors.brought"):
+    if brought.record and clicks.button("Show the candidates", key="anchors.brought"):
         dialogs.close()
         st.rerun()
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, charts, dialogs, loaders, notices, parts, snippets, state
+from pages.components import access, charts, clicks, dialogs, loaders, notices, parts, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.schemas import AttemptRecord, Decision
 from personalab_core.views import numbers, words
@@ -56,12 +56,12 @@ def _head(history: PersonaHistory, view: AttemptView) -> None:
         if view.override:
             snippets.block(snippets.note("Decided by a person.", view.override))
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("All attempts", key="attempt.back"):
+        if clicks.button("All attempts", key="attempt.back"):
             state.go("attempts", history.id)
         dialogs.opener("Change your decision" if view.override else "Disagree", DISAGREE)
-        if view.previous_id and st.button("Previous attempt", key="attempt.previous"):
+        if view.previous_id and clicks.button("Previous attempt", key="attempt.previous"):
             _open(view.previous_id)
-        if view.next_id and st.button("Next attempt", type="primary", key="attempt.next"):
+        if view.next_id and clicks.button("Next attempt", type="primary", key="attempt.next"):
             _open(view.next_id)
     st.space("small")
 

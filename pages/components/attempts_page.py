@@ -9,7 +9,7 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
-from pages.components import loaders, notices, parts, snippets, state
+from pages.components import clicks, loaders, notices, parts, snippets, state
 from personalab_core.schemas import Reason
 from personalab_core.views import words
 from personalab_core.views.attempts import DECISIONS, AttemptFilter, AttemptsView, build_attempts_view
@@ -32,7 +32,7 @@ def show(histories: Sequence[PersonaHistory], *, simulated: bool) -> None:
     if view.n_all:
         _filters(view)
         _sheet(view)
-    elif st.button("Generate pictures", type="primary", key="attempts.generate"):
+    elif clicks.button("Generate pictures", type="primary", key="attempts.generate"):
         state.go("generate", persona)
     notices.show_problems(view.problems)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import access, loaders, notices, parts, snippets, state, uploads
+from pages.components import access, clicks, loaders, notices, parts, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import EvaluatePicturesParams
 from personalab_core.jobs.evaluating import (
@@ -174,7 +174,7 @@ def _earlier(space: Workspace) -> None:
     snippets.section("Earlier", below=True)
     for one in past:
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-            if st.button(f"{one.when}", key=f"evaluate.past.{one.id}"):
+            if clicks.button(f"{one.when}", key=f"evaluate.past.{one.id}"):
                 st.query_params.from_dict({EVALUATION: one.id})
                 st.rerun()
             snippets.small(one.line)

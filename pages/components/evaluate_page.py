@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pages.components import access, frame, notices, parts, rows, snippets
+from pages.components import access, clicks, frame, notices, parts, rows, snippets
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import Job
 from personalab_core.jobs.evaluating import Evaluation, add_measured, rows_of, scores_csv
@@ -74,7 +74,7 @@ def _persona(space: Workspace, evaluation: Evaluation, job: Job | None) -> Perso
 def _actions(
     space: Workspace, view: EvaluateView, evaluation: Evaluation, job: Job | None, history: PersonaHistory | None
 ) -> None:
-    if st.button("New evaluation", key="evaluate.new"):
+    if clicks.button("New evaluation", key="evaluate.new"):
         st.query_params.clear()
         st.rerun()
     if job and job.active:

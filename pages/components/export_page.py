@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 from pydantic import JsonValue
 
-from pages.components import access, loaders, notices, rows, snippets, state, uploads
+from pages.components import access, clicks, loaders, notices, rows, snippets, state, uploads
 from pages.components.parts import component, known
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import ExportParams, Job
@@ -66,7 +66,7 @@ def _draw(space: Workspace, characters: Mapping[str, Character]) -> None:
             picked = _pick(assets, history)
         with b:
             _form(space, history, offer, [card for card in assets if card.id in picked])
-    elif st.button("Generate pictures", type="primary", key="export.generate"):
+    elif clicks.button("Generate pictures", type="primary", key="export.generate"):
         state.go("generate", history.id)
     past, problems = exports.past_exports(space.config, history, now=now, zone=zone)
     if past:
@@ -92,13 +92,12 @@ def _form(space: Workspace, history: PersonaHistory, offer: exports.Offer, cards
     _repairs(offer, exports.advice_on(space.config, history, names))
     _texts(offer, posts, picked)
     label = f"Export {numbers.plural(len(picked), 'asset')}" if picked else "Pick what leaves"
-    access.button(
+    access.act(
         label,
+        partial(_start, space, history.id, offer, picked, list(posts)),
         type="primary",
         key="export.start",
         disabled=not picked,
-        on_click=notices.do,
-        args=(partial(_start, space, history.id, offer, picked, list(posts)),),
     )
 
 

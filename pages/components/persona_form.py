@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, dialogs, frame, snippets, state
+from pages.components import access, clicks, dialogs, frame, snippets, state
 from pages.components.personas_page import COPY_OF, NEW, open_form
 from personalab_core.config.personas import persona_to_yaml
 from personalab_core.errors import PersonalabError, UnknownPersonaError
@@ -46,7 +46,7 @@ def show(space: Workspace, wanted: str, copy_of: str | None) -> None:
     except PersonalabError as error:
         what = "This persona is not here." if isinstance(error, UnknownPersonaError) else "This persona cannot be read."
         snippets.head("Personas", what, str(error), simulated=space.config.simulated)
-        if st.button("All personas", key="personas.back"):
+        if clicks.button("All personas", key="personas.back"):
             _leave()
         return
     _Form(space, before, pattern, key=f"personas.form.{wanted}.{copy_of or ''}").show()
@@ -100,7 +100,7 @@ class _Form:
             eyebrow = f"Persona {self.before.name}" if self.before else "New persona"
             snippets.head(eyebrow, answer, detail, simulated=self.space.config.simulated)
         with right, st.container(horizontal=True, horizontal_alignment="right"):
-            if st.button("All personas", key="personas.back"):
+            if clicks.button("All personas", key="personas.back"):
                 _leave()
             if self.before:
                 self._actions(self.before)
@@ -131,7 +131,7 @@ class _Form:
         return f"This is how {words.first_name(self.before.name)} is described.", kept or "Change a field to edit it."
 
     def _actions(self, before: Character) -> None:
-        if st.button("Duplicate", key="personas.duplicate"):
+        if clicks.button("Duplicate", key="personas.duplicate"):
             open_form(NEW, **{COPY_OF: before.id})
         st.download_button(
             "Export YAML",

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, dialogs, notices, parts, snippets, uploads
+from pages.components import access, clicks, dialogs, notices, parts, snippets, uploads
 from personalab_core.config.personas import persona_from_yaml
 from personalab_core.errors import PersonalabError
 from personalab_core.views import numbers
@@ -80,6 +80,6 @@ def _import(space: Workspace) -> None:
         st.success(f"Added {numbers.listing(added)}.")
     for sentence in refused:
         st.error(f"{sentence} Nothing was stored from it.")
-    if added and st.button("Show them", key="personas.imported"):
+    if added and clicks.button("Show them", key="personas.imported"):
         dialogs.close()
         st.rerun()

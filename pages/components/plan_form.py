@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, loaders, model_choice, notices, snippets
+from pages.components import access, loaders, model_choice, snippets
 from personalab_core.jobs import NewPlanParams
 from personalab_core.views import words
 from personalab_core.views.history import PersonaHistory
@@ -28,13 +28,12 @@ def show(space: Workspace, history: PersonaHistory, *, busy: bool) -> None:
         choice = model_choice.choose(space, "text", key="plan.provider")
         model_choice.explain(space)
     snippets.small(_who_plans(choice))
-    access.button(
+    access.act(
         "Make a new plan",
+        partial(_submit, space, history.id, choice),
         type="secondary" if space.plans.exists(history.id) else "primary",
         key="plan.new",
         disabled=busy,
-        on_click=notices.do,
-        args=(partial(_submit, space, history.id, choice),),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
-from pages.components import access, notices, plan_run, snippets, state
+from pages.components import access, clicks, notices, plan_run, snippets, state
 from personalab_core.errors import InputError
 from personalab_core.schemas import ContentPlan, PlannedContent
 from personalab_core.views import words
@@ -57,31 +57,29 @@ def show(space: Workspace, history: PersonaHistory, plan: ContentPlan, item: Pla
 
 
 def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, item: PlannedContent, *, busy: bool) -> None:
-    if st.button("All pieces", key="plan.back"):
+    if clicks.button("All pieces", key="plan.back"):
         st.query_params.pop(ITEM, None)
         st.rerun()
     if busy:
         return
     for label, status in _DECISIONS[item.status]:
-        access.button(
+        access.act(
             label,
+            partial(_change, space, history.id, item.id, {"status": status}),
             key=f"plan.item.{label.lower()}",
-            on_click=notices.do,
-            args=(partial(_change, space, history.id, item.id, {"status": status}),),
         )
     if item.status == "dropped":
         return
     label = "Make it again" if item.assets else "Make it now"
     if history.anchor is None:
-        if st.button("Choose an anchor", type="primary", key="plan.anchor"):
+        if clicks.button("Choose an anchor", type="primary", key="plan.anchor"):
             state.go("anchors", history.id)
     else:
-        access.button(
+        access.act(
             label,
+            partial(plan_run.start, space, plan, [item.id]),
             type="secondary" if item.status == "made" else "primary",
             key="plan.item.make",
-            on_click=notices.do,
-            args=(partial(plan_run.start, space, plan, [item.id]),),
         )
 
 
@@ -93,7 +91,7 @@ def _outcome(history: PersonaHistory, item: PlannedContent, card: ItemCard) -> N
     snippets.block(snippets.portrait(card.picture, card.picture.alt))
     rows = (("Score", card.score), ("Attempts", str(card.n_attempts)), ("Cost", card.cost), ("Asset", item.assets[-1]))
     snippets.block(snippets.facts(rows))
-    if st.button("Open the attempt", key="plan.item.open"):
+    if clicks.button("Open the attempt", key="plan.item.open"):
         state.go("attempts", history.id, **{state.ATTEMPT: card.attempt_id})
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components import (
     access,
+    clicks,
     loaders,
     notices,
     parts,
@@ -103,22 +104,20 @@ def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, view:
         parts.segments(looks, key=_LOOK, label="Look")
         st.space("stretch")
         if view.undecided:
-            access.button(
+            access.act(
                 f"Approve {numbers.plural(len(view.undecided), 'idea')}",
+                partial(_approve, space, history.id, view.undecided),
                 key="plan.approve",
-                on_click=notices.do,
-                args=(partial(_approve, space, history.id, view.undecided),),
             )
         if history.anchor is None:
-            if st.button("Choose an anchor", type="primary", key="plan.anchor"):
+            if clicks.button("Choose an anchor", type="primary", key="plan.anchor"):
                 state.go("anchors", history.id)
         elif view.due:
-            access.button(
+            access.act(
                 f"Make {numbers.plural(len(view.due), 'approved piece')}",
+                partial(plan_run.start, space, plan, view.due),
                 type="primary",
                 key="plan.make",
-                on_click=notices.do,
-                args=(partial(plan_run.start, space, plan, view.due),),
             )
 
 
@@ -143,11 +142,10 @@ def _pieces(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: 
                 snippets.section(week.title)
                 st.space("stretch")
                 if week.due and history.anchor and len(week.due) < len(view.due):
-                    access.button(
+                    access.act(
                         f"Make this week's {numbers.count(len(week.due))}",
+                        partial(plan_run.start, space, plan, week.due),
                         key=f"plan.make.{week.id}",
-                        on_click=notices.do,
-                        args=(partial(plan_run.start, space, plan, week.due),),
                     )
             opened = plan_parts.week(week, key=f"plan.week.{week.id}") or opened
         if view.unscheduled:

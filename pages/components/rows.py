@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, frame, notices, snippets, state
+from pages.components import access, clicks, frame, notices, snippets, state
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import JobStore
 from personalab_core.views.conditions import PageName
@@ -61,14 +61,14 @@ def _actions(run: RunRow, store: JobStore) -> None:
     if run.persona is None:
         return
     page = state.page_of_run(run.kind)
-    if st.button("Open", key=f"run.open.{run.id}"):
+    if clicks.button("Open", key=f"run.open.{run.id}"):
         state.go(page, run.persona, **({state.RUN: run.id} if page == "generate" else {}))
 
 
 def first_persona(page: PageName, why: str, *, simulated: bool) -> None:
     """Show a page of a workspace without a persona, and the way to the first one."""
     snippets.head(page.capitalize(), "No persona yet.", why, simulated=simulated)
-    if st.button("Create the first persona", type="primary", key=f"{page}.create"):
+    if clicks.button("Create the first persona", type="primary", key=f"{page}.create"):
         state.go("personas", edit="new")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from pydantic import JsonValue
 
-from pages.components import access, loaders, model_choice, notices, rows, run_scenes, snippets, state
+from pages.components import access, clicks, loaders, model_choice, notices, rows, run_scenes, snippets, state
 from pages.components.run_page import default_rules
 from pages.components.run_scenes import Scenes
 from personalab_core.errors import PersonalabError
@@ -44,7 +44,7 @@ def show(space: Workspace, characters: Mapping[str, Character]) -> None:
         _head(space, history)
     st.space("small")
     if history.anchor is None:
-        if st.button("Choose an anchor", type="primary", key="generate.anchor"):
+        if clicks.button("Choose an anchor", type="primary", key="generate.anchor"):
             state.go("anchors", history.id)
         return
     a, b = st.columns([7, 3], gap="large")

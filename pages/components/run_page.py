@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.components import access, frame, loaders, notices, parts, rows, snippets, state
+from pages.components import access, clicks, frame, loaders, notices, parts, rows, snippets, state
 from personalab_core.jobs import Job
 from personalab_core.schemas import Character
 from personalab_core.views import words
@@ -73,7 +73,7 @@ def _actions(space: Workspace, view: RunView) -> None:
         access.act("Cancel run", partial(space.jobs.cancel, view.job_id), key="generate.cancel", help=rows.KEPT)
     if view.resumable:
         _resume(space, view)
-    if st.button("New run", key="generate.new"):
+    if clicks.button("New run", key="generate.new"):
         st.query_params[state.RUN] = NEW_RUN
         st.rerun()
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from pages.components import frame, loaders, parts, snippets
+from pages.components import clicks, frame, loaders, parts, snippets
 from personalab_core.views import words
 from personalab_core.views.costs import HEADINGS, build_costs
 from personalab_core.views.system import SystemView, build_system_view, read_log, started
@@ -25,7 +25,7 @@ def show(space: Workspace) -> None:
     with left:
         snippets.head("System", view.answer, view.detail, simulated=space.config.simulated)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        asked = st.button("Run the checks", type="primary", key="system.checks", help=_ONLINE)
+        asked = clicks.button("Run the checks", type="primary", key="system.checks", help=_ONLINE)
     st.space("small")
     if asked:
         with st.spinner("Asking the providers that have a key."):

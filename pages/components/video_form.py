@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import access, frame, model_choice, notices, rows, snippets, state, uploads
+from pages.components import access, clicks, frame, model_choice, notices, rows, snippets, state, uploads
 from personalab_core.errors import PersonalabError
 from personalab_core.jobs import BatchItem, BatchParams, EvaluateVideoParams, Job
 from personalab_core.jobs.studio import Studio
@@ -70,7 +70,7 @@ def show_measuring(space: Workspace, brought: BroughtVideo) -> None:
         notices.show_error(f"{brought.name} could not be measured.", job.error or job.message or "The job stopped.")
 
     follow()
-    if st.button("All videos", key="video.back"):
+    if clicks.button("All videos", key="video.back"):
         _leave()
 
 

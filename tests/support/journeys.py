@@ -33,10 +33,16 @@ PICTURES_SHOWN = """() => {
 
 
 def heading(page: Page, text: str | re.Pattern[str]) -> None:
-    """Wait until the page answers with this sentence."""
+    """Wait until the page answers with this sentence; a failure says first what the page answered instead."""
     from playwright.sync_api import expect
 
-    expect(page.get_by_role("heading", level=1, name=text)).to_be_visible(timeout=STEP_MS)
+    try:
+        expect(page.get_by_role("heading", level=1, name=text)).to_be_visible(timeout=STEP_MS)
+    except AssertionError as error:
+        said = page.get_by_role("heading", level=1).all_inner_texts()
+        more = page.locator("h1 + p, [data-testid=stAlert]").all_inner_texts()
+        buttons = page.get_by_role("button").all_inner_texts()
+        raise AssertionError(f"the page says {said}, {more}, with the buttons {buttons}") from error
 
 
 def open_settled(page: Page, address: str) -> None:

@@ -1,0 +1,33 @@
+"""Clicks that a page acts on itself, kept until it does.
+
+Streamlit cuts a run short when other news comes from the browser, and what was clicked is then forgotten: a button
+returns ``True`` in one run only. A click that is kept is found by the run that follows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+_KEPT = "clicks.kept"
+
+
+def button(label: str, *, key: str, **options: Any) -> bool:
+    """Show a button; return once whether it was clicked since the page last got as far as here."""
+    kept = _kept()
+    # The callback runs before the page and does not touch the session, where a run may be cut short, too.
+    st.button(label, key=key, on_click=kept.add, args=(key,), **options)
+    clicked = key in kept
+    kept.discard(key)
+    return clicked
+
+
+def forget() -> None:
+    """Forget, at the end of a page, the clicks on buttons that it did not show; they must not act later."""
+    _kept().clear()
+
+
+def _kept() -> set[str]:
+    kept: set[str] = st.session_state.setdefault(_KEPT, set())
+    return kept
