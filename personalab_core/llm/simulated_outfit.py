@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from personalab_core.llm.simulated_faults import stable_seed
-from personalab_core.simulation.body import BLAZER, CREW, SCOOP, SHIRT, TURTLENECK, V_NECK, Outfit, choose_outfit
+from personalab_core.simulation.clothes import BLAZER, CREW, SCOOP, SHIRT, TURTLENECK, V_NECK, Outfit, choose_outfit
 
 _N_TRIED = 100
 """Outfits looked at before the one nearest to the wish is put on; about 15 ms."""

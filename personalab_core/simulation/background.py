@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from personalab_core.simulation.curves import F32, FloatArray, smoothstep, value_noise
+from personalab_core.simulation.curves import F32, FloatArray, in_rgb, mix_in, smoothstep, tinted, value_noise
 from personalab_core.simulation.scene import Scene
 
 _W, _H = 96, 120
@@ -35,8 +35,8 @@ class _Plate:
         window: tuple[slice, slice] = (slice(None), slice(None)),
     ) -> None:
         """Blend a colour in by the mask of a window (rows, columns) of the plate."""
-        part = self.image[window]
-        part += (np.asarray(colour, F32) - part) * (mask * F32(strength))[..., None]
+        if mask.size:
+            mix_in(self.image[window], colour, mask * F32(strength))
 
     def box(
         self,
@@ -73,7 +73,7 @@ class _Plate:
 
     def mottle(self, amount: float, rows: int, columns: int) -> None:
         """Uneven brightness."""
-        self.image *= (1 + F32(amount) * value_noise(self.rng, _H, _W, rows, columns))[..., None]
+        self.image *= in_rgb(1 + F32(amount) * value_noise(self.rng, _H, _W, rows, columns))
 
 
 _STUDIO_TONES = (
@@ -90,7 +90,7 @@ def _studio(plate: _Plate) -> None:
     plate.image += _tone(plate)
     x0, y0 = plate.rng.uniform(0.25, 0.75), plate.rng.uniform(0.3, 0.5)
     glow = 1.18 - 0.62 * np.hypot(plate.x - F32(x0), (plate.y - F32(y0)) * F32(1.1))
-    plate.image *= glow[..., None]
+    plate.image *= in_rgb(glow)
     plate.mottle(0.10, 6, 5)
 
 
@@ -98,7 +98,7 @@ def _room(plate: _Plate, wall: FloatArray, accents: tuple[tuple[float, float, fl
     """Wall, window light, furniture-like blocks, a few warm lamps."""
     r = plate.rng
     plate.image += wall
-    plate.image *= (1.08 - 0.28 * plate.y)[..., None]
+    plate.image *= in_rgb(1.08 - 0.28 * plate.y)
     if r.random() < 0.75:
         x0 = r.uniform(-0.1, 0.75)
         for k in range(2):
@@ -246,4 +246,4 @@ def _lay_floor(plate: _Plate, floor_y: float) -> None:
     floor = near * F32(0.55) + near.mean() * F32(0.35)
     depth = np.clip((plate.y - F32(floor_y)) / F32(1 - floor_y), 0, 1)
     mask = smoothstep(floor_y - 0.015, floor_y + 0.015, plate.y)
-    plate.mix(mask, floor * (F32(0.86) + F32(0.34) * depth)[..., None], 0.92)
+    plate.mix(mask, tinted(floor, F32(0.86) + F32(0.34) * depth), 0.92)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.colour import hair_colour
-from personalab_core.simulation.curves import F32, FloatArray, ramp, smooth_row, smoothstep, surface_frame
+from personalab_core.simulation.curves import F32, FloatArray, ramp, smooth_row, smoothstep, surface_frame, tinted
 from personalab_core.simulation.head import TEMPLE_Y, Head
 from personalab_core.simulation.identity import Style
 from personalab_core.simulation.light import Light
@@ -325,5 +325,5 @@ def paint_hair(hair: Hair, light: Light) -> tuple[NDArray[np.uint8], NDArray[np.
     for c in range(3):
         colour[..., c] += narrow * tint[c] + wide * hair.colour[c]
     dim = float(0.35 + 0.65 * min(1.0, light.key_colour[1] / 1.2))
-    inner = (hair.colour * F32(0.20 * dim)) * (1 + F32(0.5) * hair.strands)[..., None] + F32(0.0015)
-    return light.develop(colour), light.develop(np.ascontiguousarray(inner))
+    inner = tinted(hair.colour * F32(0.20 * dim), 1 + F32(0.5) * hair.strands) + F32(0.0015)
+    return light.develop(colour), light.develop(inner)

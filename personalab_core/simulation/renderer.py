@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.background import paint_background
-from personalab_core.simulation.body import FLOOR_Y_CM, BodyPart, build_body
+from personalab_core.simulation.body import FLOOR_Y_CM, BodyPart, build_figure
 from personalab_core.simulation.camera import Camera, aim
-from personalab_core.simulation.curves import F32, FloatArray
+from personalab_core.simulation.clothes import dress
+from personalab_core.simulation.curves import F32, FloatArray, in_rgb
 from personalab_core.simulation.ears import Ear, build_ear
 from personalab_core.simulation.hair import HAIR_STEP, Hair, build_hair, hair_line, length_of, paint_hair
 from personalab_core.simulation.head import Head, PosedHead, build_head, pose_head
@@ -104,7 +105,8 @@ class PortraitRenderer:
         """Keep the layers of up to `cache_size` persons (about 10 MB each at full size)."""
         _let_the_heap_stay()
         self._layers = lru_cache(maxsize=cache_size)(_build_layers)
-        self._bodies = lru_cache(maxsize=cache_size)(build_body)
+        self._figures = lru_cache(maxsize=cache_size)(build_figure)
+        self._dressed = lru_cache(maxsize=cache_size)(dress)
 
     def render(
         self,
@@ -173,7 +175,7 @@ class PortraitRenderer:
                 np.maximum(shade, spot, out=shade)
         soft = cv2.GaussianBlur(shade, (0, 0), max(0.8, 1.1 * camera.px_per_cm))
         keep = cv2.resize(1 - soft, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.convertScaleAbs(image * keep[..., None]), np.uint8)
+        return np.asarray(cv2.convertScaleAbs(image * in_rgb(keep)), np.uint8)
 
     def _draw_person(
         self, canvas: Canvas, identity: SimulatedIdentity, style: Style, scene: Scene, camera: Camera, light: Light
@@ -187,7 +189,8 @@ class PortraitRenderer:
         if hair is not None and painted is not None:
             # The shell's inside first: dark hair behind the face, which also closes gaps between shell and scalp.
             _draw_hair(canvas, hair, painted[1], hair.inner_alpha, camera, back=True)
-        for part in self._bodies(identity, scene.framing, scene.clothes_seed, fine=size > 250):
+        figure = self._figures(identity, scene.framing, fine=size > 250)
+        for part in self._dressed(figure, scene.clothes_seed):
             _draw_part(canvas, part, camera, in_body)
         face = paint_head(posed, layers.skin, in_head, scene)
         mesh = camera.project(posed.points[::_HEAD_STEP, ::_HEAD_STEP], camera.head)

@@ -12,9 +12,12 @@ from personalab_core.simulation.curves import (
     FloatArray,
     blend,
     bump,
+    filled,
+    in_rgb,
     ridge,
     smoothstep,
     surface_frame,
+    tinted,
     value_noise,
 )
 from personalab_core.simulation.head import EyeLayer, Head, PosedHead
@@ -53,10 +56,10 @@ def build_skin(head: Head, style: Style, hairline: FloatArray, scalp: float) -> 
     ax = np.abs(x)
     rng = np.random.default_rng(12345)
     skin, hair = skin_colour(identity), hair_colour(identity)
-    albedo = np.broadcast_to(skin, (n, n, 3)).copy()
+    albedo = filled(skin, (n, n))
     fine = value_noise(rng, n, n, n - 1, n - 1)
     mottle = 1 + 0.09 * value_noise(rng, n, n, 10, 10) + 0.05 * value_noise(rng, n, n, 48, 48) + 0.03 * fine
-    albedo *= mottle[..., None]
+    albedo *= in_rgb(mottle)
     _paint_tints(albedo, head, ax, y, skin, dark)
     if identity.value("freckles") > 0.15 and dark < 0.7:
         _paint_freckles(albedo, head, ax, y, skin)
@@ -187,17 +190,17 @@ def _paint_mouth(colour: FloatArray, posed: PosedHead, light: Light) -> None:
     """Seam, corners, dark mouth and teeth, into shaded colour (a view)."""
     e, mouth = posed.expression, posed.mouth
     ax = np.abs(mouth.x)
-    colour *= (1 - F32(0.78) * mouth.seam)[..., None]
-    colour *= (1 - 0.28 * bump(ax, mouth.y, e.mouth_hw + 0.02, e.mouth_y + e.mouth_curve, 0.38, 0.30))[..., None]
+    colour *= in_rgb(1 - F32(0.78) * mouth.seam)
+    colour *= in_rgb(1 - 0.28 * bump(ax, mouth.y, e.mouth_hw + 0.02, e.mouth_y + e.mouth_curve, 0.38, 0.30))
     if e.gap < 0.01:
         return
     depth = np.clip(1.0 - 0.8 * smoothstep(0, 1.3, np.abs(mouth.y - F32(e.mouth_y))), 0.2, 1)
-    blend(colour, np.array([0.085, 0.02, 0.02], F32) * depth[..., None], mouth.hole)
+    blend(colour, tinted(np.array([0.085, 0.02, 0.02], F32), depth), mouth.hole)
     between = np.abs(np.mod(mouth.x / F32(_TOOTH_CM), 1) - F32(0.5)) * 2
     line = 1 - F32(0.16) * smoothstep(0.80, 0.98, 1 - between)
     round_off = 1 - F32(0.42) * smoothstep(0.1, 0.95, ax / F32(e.mouth_hw))
     lit = F32(0.55 + 0.45 * float(np.clip(light.key @ light.view, 0, 1)))
-    enamel = np.array([0.80, 0.77, 0.70], F32) * (line * round_off * lit)[..., None]
+    enamel = tinted(np.array([0.80, 0.77, 0.70], F32), line * round_off * lit)
     blend(colour, enamel, mouth.teeth * F32(0.95))
 
 
@@ -214,7 +217,7 @@ def _paint_eyes(colour: FloatArray, posed: PosedHead, skin: Skin, light: Light, 
     blend(colour, dark, np.clip(upper * F32(lash), 0, 0.97))
     lower = ridge(eyes.lower, 0.03, 0.10) * smoothstep(1.0, 0.85, reach) * np.clip(0.35 + 0.35 * s, 0, 1)
     blend(colour, skin.skin * F32(0.2), np.clip(lower, 0, 0.6))
-    colour += (ridge(eyes.lower, 0.02, 0.13) * smoothstep(0.95, 0.8, reach) * F32(0.04))[..., None]
+    colour += in_rgb(ridge(eyes.lower, 0.02, 0.13) * smoothstep(0.95, 0.8, reach) * F32(0.04))
 
 
 def _eyeball(eyes: EyeLayer, head: Head, skin: Skin, light: Light, scene: Scene) -> FloatArray:
@@ -226,18 +229,17 @@ def _eyeball(eyes: EyeLayer, head: Head, skin: Skin, light: Light, scene: Scene)
     angle = np.arctan2(gy, gx)
     fibres = 0.9 + 0.06 * np.sin(angle * 23 + 3 * np.sin(angle * 5)) + 0.06 * np.sin(angle * 41 + 1.7)
     glow = 0.55 + 0.75 * np.clip(radius / r, 0, 1) ** 1.3 * np.clip(0.75 - 0.55 * gy / r, 0.35, 1.5)
-    iris = skin.iris * F32(1.5) * (fibres * glow)[..., None].astype(F32)
-    iris *= (1 - F32(0.72) * smoothstep(r * 0.80, r, radius))[..., None]
+    iris = tinted(skin.iris * F32(1.5), fibres * glow)
+    iris *= in_rgb(1 - F32(0.72) * smoothstep(r * 0.80, r, radius))
     blend(iris, np.array([0.006, 0.005, 0.005], F32), smoothstep(0.28, 0.21, radius))
     s = np.clip(eyes.along, -1, 1)
-    white = np.array([0.76, 0.73, 0.705], F32) * (1 - F32(0.34) * s * s)[..., None]
+    white = tinted(np.array([0.76, 0.73, 0.705], F32), 1 - F32(0.34) * s * s)
     blend(white, np.array([0.60, 0.32, 0.29], F32), smoothstep(-0.80, -0.98, s) * F32(0.8))
     blend(white, iris, smoothstep(r * 1.05, r * 0.93, radius))
     lit = gx * F32(0.35) * light.key[0] + gy * F32(0.35) * light.key[1] + light.key[2]
     lit = np.clip(lit * F32(0.5) + F32(0.55), 0.2, 1.1) * light.key_colour[1] / F32(1.62)
-    white *= (np.minimum(lit + light.fill_colour[1] * F32(0.25), 1.15) * (1 - F32(0.55) * ridge(eyes.upper, 0, 0.55)))[
-        ..., None
-    ]
+    shaded = 1 - F32(0.55) * ridge(eyes.upper, 0, 0.55)
+    white *= in_rgb(np.minimum(lit + light.fill_colour[1] * F32(0.25), 1.15) * shaded)
     half = light.key + light.view
     half = half / F32(np.linalg.norm(half) + 1e-6)
     cx, cy = float(np.clip(half[0] * 0.75, -0.34, 0.34)), float(np.clip(half[1] * 0.75, -0.1, 0.36))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from personalab_core.llm.simulated_outfit import clothes_seed, read_outfit
-from personalab_core.simulation.body import BLAZER, CREW, SHIRT, TURTLENECK, choose_outfit
+from personalab_core.simulation.clothes import BLAZER, CREW, SHIRT, TURTLENECK, choose_outfit
 
 
 @pytest.mark.parametrize(
