@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from pages.components import access, charts, drift_chart, frame, loaders, notices, parts, snippets, state
-from personalab_core.errors import PersonalabError
+from pages.components import access, charts, clicks, drift_chart, frame, loaders, notices, parts, snippets, state
+from personalab_core.jobs.judging import log_path
 from personalab_core.views import words
 from personalab_core.views.drift import (
     BASELINE,
@@ -17,13 +19,14 @@ from personalab_core.views.drift import (
     pick_record,
     timeline_csv,
 )
-from personalab_core.views.history import PersonaHistory
+from personalab_core.views.history import PersonaHistory, judged_so_far
 from personalab_core.views.report import IdentityReport, build_report, months_of
 from personalab_core.views.report_files import can_write_reports, to_html, to_pdf
 
 CHART, PICKED, SIZES, PROVIDERS = "drift.chart", "drift.picked", "drift.sizes", "drift.providers"
 REASON, COMPARED, MONTH = "drift.reason", "drift.compared", "drift.month"
 EVENTS_SHOWN = 20
+JUDGING_EVERY_S = 2.0
 
 space = loaders.workspace()
 histories = {history.id: history for history in space.histories()}
@@ -65,10 +68,6 @@ def show_timeline(history: PersonaHistory, whole: DriftView) -> None:
         on_select="rerun",
         file_name=f"drift-{history.id}",
     )
-    if view.behind:
-        st.caption("A part of this long timeline is not judged yet.")
-        if st.button("Judge the next part", key="drift.next"):
-            st.rerun()
 
 
 def show_picked(picked: PickedRecord, persona: str) -> None:
@@ -77,7 +76,7 @@ def show_picked(picked: PickedRecord, persona: str) -> None:
     snippets.block(snippets.faces((picked.anchor, picked.face)))
     listed = snippets.facts(picked.facts, mark=picked.mark)
     snippets.block(snippets.beside(picked.whole, listed) if picked.whole else listed)
-    if st.button("Open this attempt", key="drift.open", width="stretch"):
+    if clicks.button("Open this attempt", key="drift.open", width="stretch"):
         state.go("attempts", persona, **{state.ATTEMPT: picked.attempt_id})
 
 
@@ -93,6 +92,34 @@ def body(history: PersonaHistory, view: DriftView) -> None:
             show_picked(picked, history.id)
 
 
+@frame.fragment(of="part", every_s=JUDGING_EVERY_S)
+def follow(history: PersonaHistory) -> None:
+    """Say how many records are judged; draws the page again once all are, or nobody goes on."""
+    history = space.history(history.character)
+    found = history.monitored
+    if found is None or not found.behind_bytes or not space.records.judge.busy:
+        st.rerun()
+    share = min(1.0, found.status.n / len(history.timeline))
+    st.progress(share, text=f"{judged_so_far(history)} are judged. It goes on if you leave.")
+
+
+def show_judging(history: PersonaHistory) -> None:
+    """Show how far the judging of a long timeline is, or where it says why it came no further."""
+    if space.records.judge.busy:
+        follow(history)
+    elif not history.behind:
+        st.rerun()
+    else:
+        log = log_path(space.config.evaluation.drift.log_dir)
+        st.warning(f"The rest could not be judged; {log} says why. It is tried again when you reload.")
+
+
+def answer(persona: str, *, accept: bool) -> None:
+    """Record what a person says to a change."""
+    space.answer_change(persona, accept=accept, reason=st.session_state.get(REASON, ""))
+    st.session_state[REASON] = ""
+
+
 def ask(history: PersonaHistory) -> None:
     """Let a person say whether the change is normal."""
     snippets.section(
@@ -100,18 +127,12 @@ def ask(history: PersonaHistory) -> None:
         "Accepting begins a new baseline where the change began. Holding keeps the old one. Both are recorded.",
     )
     reason = st.text_input("Reason", key=REASON, placeholder="New hair colour, agreed with the client", max_chars=300)
-    given = bool(reason and reason.strip())
+    missing = not (reason and reason.strip())
+    accept, hold = (partial(answer, history.id, accept=accept) for accept in (True, False))
     with st.container(horizontal=True, gap="small"):
-        accepted = access.button("Accept as the new normal", type="primary", key="drift.accept", disabled=not given)
-        held = access.button("Hold the old baseline", key="drift.hold", disabled=not given)
-    if accepted or held:
-        try:
-            space.answer_change(history.id, accept=accepted, reason=reason)
-        except PersonalabError as error:
-            st.error(str(error))
-        else:
-            st.session_state.pop(REASON, None)
-            st.rerun()
+        access.act("Accept as the new normal", accept, key="drift.accept", type="primary", disabled=missing)
+        access.act("Hold the old baseline", hold, key="drift.hold", disabled=missing)
+    notices.show_refused()
 
 
 def show_events(view: DriftView) -> None:
@@ -123,6 +144,20 @@ def show_events(view: DriftView) -> None:
         st.caption(f"The newest {EVENTS_SHOWN} of {len(view.events)}.")
 
 
+@frame.fragment(of="part")
+def compare(history: PersonaHistory) -> None:
+    """Show other personas in one chart with this one; a choice reruns only this."""
+    others = {h.id: h for h in histories.values() if h.id != history.id and h.timeline}
+    if not others:
+        return
+    chosen = st.multiselect(
+        "Compare with", list(others), format_func=lambda persona: others[persona].name, key=COMPARED
+    )
+    if chosen:
+        comparison = build_comparison([history, *(others[persona] for persona in chosen)])
+        charts.show(drift_chart.draw_comparison(comparison), key="drift.comparison", height=300, alt=comparison.alt)
+
+
 def show_more(history: PersonaHistory, view: DriftView) -> None:
     """Show providers side by side, other personas, the numbers, and how all this is measured."""
     if view.by_source:
@@ -132,14 +167,7 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
         snippets.section(f"Canaries: {view.canaries.answer}", view.canaries.meaning)
         alt = f"Scores of the fixed prompts. {view.canaries.answer}"
         charts.show(drift_chart.draw_canaries(view), key="drift.canaries", height=220, alt=alt)
-    others = {h.id: h for h in histories.values() if h.id != history.id and h.timeline}
-    if others:
-        chosen = st.multiselect(
-            "Compare with", list(others), format_func=lambda persona: others[persona].name, key=COMPARED
-        )
-        if chosen:
-            comparison = build_comparison([history, *(others[persona] for persona in chosen)])
-            charts.show(drift_chart.draw_comparison(comparison), key="drift.comparison", height=300, alt=comparison.alt)
+    compare(history)
     show_saving(history)
     with st.expander("How this is measured"):
         st.markdown(
@@ -156,7 +184,7 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
 def show_saving(history: PersonaHistory) -> None:
     """Offer the records, and the month's report for a client; each is made when it is asked for."""
     found = history.monitored
-    if found is None:
+    if found is None or found.behind_bytes:
         return
     snippets.section("To hand on", "A month's report says what was made, how stable it was, and how that was measured.")
     months = {month.name: month for month in months_of(history)}
@@ -197,12 +225,14 @@ else:
         )
     st.space("small")
     if view.n_records:
+        if view.behind:
+            show_judging(history)
         body(history, view)
         if view.asks:
             ask(history)
         if view.events:
             show_events(view)
         show_more(history, view)
-    elif st.button("Generate pictures", type="primary", key="drift.generate"):
+    elif clicks.button("Generate pictures", type="primary", key="drift.generate"):
         state.go("generate", persona)
     notices.show_problems(view.problems)

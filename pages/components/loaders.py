@@ -11,6 +11,7 @@ import streamlit as st
 from pages.components import access
 from personalab_core.jobs import WorkspaceRef
 from personalab_core.jobs.checks import Check, run_checks
+from personalab_core.jobs.judging import BackgroundJudge
 from personalab_core.views.permissions import Person, Role
 from personalab_core.views.records import Records
 from personalab_core.views.system import ModelRow, Storage, build_model_rows, build_storage
@@ -43,7 +44,7 @@ def _workspace(reference: str, name: str, role: Role) -> Workspace:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _records(output: Path, references: Path, timelines: Path) -> Records:
     """Open the index of a workspace once; it outlives the configuration, which is read again every few seconds."""
-    return Records(output, references, timelines)
+    return Records(output, references, timelines, judge=BackgroundJudge(timelines, output))
 
 
 def checks(*, online: bool) -> list[Check]:

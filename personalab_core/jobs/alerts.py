@@ -25,6 +25,7 @@ from personalab_core.config import Config
 from personalab_core.config.atomic_files import write_atomic
 from personalab_core.errors import ConfigError, PersonalabError
 from personalab_core.identity.drift.watch import CANARY_FOLDER, MONITOR_FOLDER, DriftWatch
+from personalab_core.jobs.judging import judge
 from personalab_core.schemas import DriftEventRecord
 
 _log = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ class DriftSentinel:
         """Judge what is new of a persona and send what was found; return how many events were sent."""
         sent = 0
         for log_dir, watch in self._watches.items():
-            watch.look(persona)
+            judge(watch, persona)
             if self._webhook is None:
                 continue
             outbox = Outbox(log_dir, persona)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
@@ -77,27 +78,43 @@ def _windows_mark(pid: int) -> str | None:
 
 
 def start_worker(store: Path, job_id: str, log: Path) -> int:
-    """Start the detached worker of a job and return its process id.
+    """Start the detached worker of a job and return its process id; its command line holds store and id only."""
+    arguments = ["personalab_core.jobs.worker", "--store", str(store), job_id]
+    return start_detached(arguments, log=log, folder=store.parent)
 
-    The worker outlives this process and its terminal: own session, no standard input,
-    output to ``log``, no inherited handles (never a server's listening socket). Its
-    command line holds the store and the id only.
+
+def start_detached(arguments: Sequence[str], *, log: Path, folder: Path | None = None) -> int:
+    """Start a module of this package as a process and return its id.
+
+    It outlives this process and its terminal: own session, no standard input, output to
+    ``log``, no inherited handles (never a server's listening socket).
+
+    Args:
+        arguments: Name of the module, then what it is given.
+        log: Where its output is appended.
+        folder: Where it works; that of the log if ``None``.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [sys.executable, "-m", "personalab_core.jobs.worker", "--store", str(store), job_id],
+            [sys.executable, "-m", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_child_environment(),
-            cwd=store.parent,
+            cwd=folder or log.parent,
             start_new_session=True,
             close_fds=True,
         )
     # Without somebody waiting for it, an ended child would stay a zombie as long as we live.
-    threading.Thread(target=process.wait, name=f"reap-{job_id}", daemon=True).start()
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
     return process.pid
+
+
+def give_way() -> None:
+    """Lower this process's priority, so that a page on the same machine stays quick."""
+    if hasattr(os, "nice"):
+        os.nice(5)
 
 
 def _child_environment() -> dict[str, str]:

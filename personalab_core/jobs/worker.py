@@ -17,6 +17,7 @@ from pathlib import Path
 from personalab_core.errors import BudgetReachedError, InputError, PersonalabError, WorkspaceError
 from personalab_core.jobs.control import JobCancelledError, JobControl, JobPausedError
 from personalab_core.jobs.job import Job
+from personalab_core.jobs.processes import give_way
 from personalab_core.jobs.store import JobStore
 
 _POLL_S = 0.5
@@ -87,19 +88,13 @@ def _signs_of_life(store: JobStore, job_id: str) -> Iterator[None]:
         thread.join()
 
 
-def _yield_to_the_page() -> None:
-    """Lower this process's priority, so that a page on the same machine stays quick."""
-    if hasattr(os, "nice"):
-        os.nice(5)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the job named on the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m personalab_core.jobs.worker", description=__doc__)
     parser.add_argument("--store", type=Path, required=True, help="the job database")
     parser.add_argument("job_id", help="id of a queued job")
     options = parser.parse_args(arguments)
-    _yield_to_the_page()
+    give_way()
     return run_job(JobStore(options.store), options.job_id)
 
 

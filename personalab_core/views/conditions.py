@@ -9,8 +9,8 @@ from personalab_core.identity.drift.residuals import BASELINE
 from personalab_core.identity.drift.sentences import STATE_WORDS, explanation, headline, since
 from personalab_core.schemas import AssetOutcome, DriftState
 from personalab_core.views import numbers
-from personalab_core.views.history import PersonaHistory
-from personalab_core.views.words import Mark
+from personalab_core.views.history import PersonaHistory, judged_so_far
+from personalab_core.views.words import BEING_JUDGED, Mark
 
 PageName = Literal[
     "overview",
@@ -55,14 +55,15 @@ class Condition:
 
 
 def condition_of(history: PersonaHistory) -> Condition:
-    """Return the first of these that holds: no anchor, a change, many failures, too early, steady."""
+    """Return the first of these that holds: no anchor, a change, many failures, not judged, too early, steady."""
     if history.anchor is None:
         return _no_anchor(history)
     if not history.attempts:
         clause = "has an anchor and no picture yet"
         why = f"The anchor is chosen. The first pictures of {history.first_name} can be made."
         return Condition(Mark("busy", "Ready"), None, why, clause, "generate", "Generate the first pictures")
-    return _changed(history) or _failing(history) or _unmeasured(history) or _too_early(history) or _steady(history)
+    looks = (_changed, _failing, _unmeasured, _behind, _too_early)
+    return next(filter(None, (look(history) for look in looks)), None) or _steady(history)
 
 
 def _no_anchor(history: PersonaHistory) -> Condition:
@@ -74,6 +75,15 @@ def _no_anchor(history: PersonaHistory) -> Condition:
     )
     mark = Mark("unmeasured", "Not measured: no anchor")
     return Condition(mark, None, why, "has no anchor yet", "anchors", "Choose an anchor")
+
+
+def _behind(history: PersonaHistory) -> Condition | None:
+    """Return that a timeline is not judged to its end, before which nothing that was found may still hold."""
+    if not history.behind:
+        return None
+    why = f"{judged_so_far(history)} are judged so far."
+    mark = Mark("busy", BEING_JUDGED)
+    return Condition(mark, None, why, "is still being judged", "drift", "See the timeline")
 
 
 _CLAUSES = {
@@ -88,7 +98,7 @@ _CLAUSES = {
 def _changed(history: PersonaHistory) -> Condition | None:
     """Return what the drift monitor found and nobody has answered yet."""
     found = history.monitored
-    if found is None or found.open_alarm is None:
+    if found is None or found.open_alarm is None or history.behind:
         return None
     status = found.status
     why = " ".join(filter(None, (headline(status, history.first_name), explanation(status))))

@@ -21,11 +21,10 @@ from personalab_core.schemas import AttemptRecord, Decision, DriftEventRecord, D
 from personalab_core.views import numbers, words
 from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
 from personalab_core.views.drift_lines import DriftLines, Line, build_lines, level_by_source, level_line
-from personalab_core.views.history import DriftPoint, PersonaHistory, attempt_picture
+from personalab_core.views.drift_points import DriftFilter, DriftPoint, DriftPoints
+from personalab_core.views.history import PersonaHistory, attempt_picture, judged_so_far
 from personalab_core.views.levels import RECENT_RECORDS
-from personalab_core.views.logs import DriftLog
 from personalab_core.views.pictures import Picture
-from personalab_core.views.thinning import thinned
 
 __all__ = [
     "BASELINE",
@@ -43,14 +42,6 @@ __all__ = [
 
 _SLOPES = {"improving": "rising", "degrading": "falling", "stable": "flat"}
 _EVENTS = {"alarm": "Found", "accepted": "Accepted as normal", "held": "Held", "new_baseline": "New baseline"}
-
-
-@dataclass(frozen=True, slots=True)
-class DriftFilter:
-    """Which records to show; empty means all."""
-
-    frame_sizes: tuple[str, ...] = ()
-    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +69,12 @@ class DriftView:
     """The page without the picked record.
 
     Attributes:
-        lines: What the monitor draws; ``None`` without any record.
+        lines: What the monitor draws; ``None`` before it has judged any record.
         slope: What a straight line through the newest records does.
         asks: Whether a change waits for an answer.
         by_source: Adjusted level of each provider and model by itself.
-        behind: Whether a part of a long timeline is not judged yet.
+        n_judged: Records that the monitor has judged.
+        behind: Whether it has not judged all of them yet.
     """
 
     answer: str
@@ -105,6 +97,7 @@ class DriftView:
     asks: bool
     events: tuple[EventRow, ...]
     by_source: tuple[tuple[str, Line], ...]
+    n_judged: int
     behind: bool
     canaries: Canaries | None
     problems: tuple[str, ...]
@@ -132,12 +125,10 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, now: datet
         now: Current time (UTC).
         zone: The viewer's time zone.
     """
-    timeline, found = history.timeline, history.monitored
-    points = [p for p in history.points if _wanted(p, wanted)]
+    points, found = history.points, history.monitored
     thresholds = history.attempts.thresholds or (None, None)
     answer, detail = _sentences(history)
-    sizes = {p.frame_size for p in history.points}
-    title = _title(timeline)
+    title = _title(points)
     return DriftView(
         answer=answer,
         detail=detail,
@@ -145,21 +136,22 @@ def build_drift_view(history: PersonaHistory, wanted: DriftFilter, *, now: datet
         anchor=history.anchor_picture if history.anchor else None,
         title=title,
         lead=_lead(history),
-        points=tuple(thinned(points)),
-        lines=build_lines(found) if found else None,
-        n_records=len(timeline),
+        points=points.drawn(wanted),
+        lines=build_lines(found) if found and len(found.trace) else None,
+        n_records=len(points),
         accept_threshold=thresholds[0],
         retry_threshold=thresholds[1],
-        frame_sizes=tuple(size for size in ("head", "half", "full") if size in sizes),
-        providers=tuple(dict.fromkeys(p.provider for p in history.points)),
-        last_attempt_id=history.points[-1].attempt_id if history.points else None,
-        simulated=len(timeline.narrowed("simulated")) > 0,
-        alt=f"Scores of {numbers.plural(len(timeline), 'record')}. {title}. {answer}",
+        frame_sizes=points.frame_sizes,
+        providers=points.providers,
+        last_attempt_id=next((record.attempt_id for record in history.timeline.newest(1)), None),
+        simulated=points.simulated,
+        alt=f"Scores of {numbers.plural(len(points), 'record')}. {title}. {answer}",
         slope=_slope(history),
-        asks=found is not None and found.open_alarm is not None,
+        asks=found is not None and found.open_alarm is not None and not history.behind,
         events=tuple(_event(e, history, now=now, zone=zone) for e in reversed(found.events)) if found else (),
         by_source=level_by_source(found) if found and len(found.sources) > 1 else (),
-        behind=found is not None and found.behind_bytes > 0,
+        n_judged=found.status.n if found else 0,
+        behind=history.behind,
         canaries=_canaries(history),
         problems=history.problems,
     )
@@ -215,7 +207,7 @@ def timeline_csv(found: Drift) -> str:
 
 def _canaries(history: PersonaHistory) -> Canaries | None:
     found, pictures = history.canaries, history.monitored
-    if found is None:
+    if found is None or found.behind_bytes:
         return None
     scores = tuple((n, float(score)) for n, score in enumerate(found.trace["score"], 1))
     level = level_line(found)
@@ -247,14 +239,11 @@ def _event(event: DriftEventRecord, history: PersonaHistory, *, now: datetime, z
     return EventRow(when, event_title(event), f"{event.number}", said, event.reason)
 
 
-def _wanted(point: DriftPoint, wanted: DriftFilter) -> bool:
-    sized = not wanted.frame_sizes or point.frame_size in wanted.frame_sizes
-    return sized and (not wanted.providers or point.provider in wanted.providers)
-
-
 def _mark(found: Drift | None) -> words.Mark:
     if found is None:
         return words.Mark("unmeasured", "Not measured")
+    if found.behind_bytes:
+        return words.Mark("busy", words.BEING_JUDGED)
     state, word = found.status.state, STATE_WORDS[found.status.state]
     if state is DriftState.CALIBRATING:
         return words.Mark("busy", f"{word}, {found.status.n_baseline} of {BASELINE}")
@@ -272,6 +261,8 @@ def _sentences(history: PersonaHistory) -> tuple[str, str]:
         )
     if found is None:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
+    if found.behind_bytes:
+        return f"{judged_so_far(history)} are judged so far.", "There is no verdict before all of them are."
     if found.status.state is DriftState.CALIBRATING:
         return headline(found.status, first), f"The first {BASELINE} say what is normal for {first}."
     return headline(found.status, first), explanation(found.status)
@@ -287,14 +278,14 @@ def _slope(history: PersonaHistory) -> str:
     return f"The slope of the last {summary.n_window} is {_SLOPES[summary.trend]} ({slope}); it is not an alarm."
 
 
-def _title(timeline: DriftLog) -> str:
-    if not timeline:
+def _title(points: DriftPoints) -> str:
+    if not points:
         return "No record yet"
-    return f"{numbers.count(len(timeline.accepted))} of {numbers.plural(len(timeline), 'measured picture')} passed"
+    return f"{numbers.count(points.n_accepted)} of {numbers.plural(len(points), 'measured picture')} passed"
 
 
 def _lead(history: PersonaHistory) -> str:
-    hidden = len(history.drift.narrowed("asset_type='image'")) - len(history.timeline)
+    hidden = len(history.drift.narrowed("asset_type='image'")) - len(history.points)
     other = f" {numbers.plural(hidden, 'record')} of another anchor or recogniser are left out." if hidden else ""
     line = (
         f"Line: level adjusted for framing and provider, within its limits. Dotted: mean of the last {RECENT_RECORDS}."
@@ -305,10 +296,11 @@ def _lead(history: PersonaHistory) -> str:
 def pick_record(history: PersonaHistory, attempt_id: str | None, *, now: datetime, zone: tzinfo) -> PickedRecord | None:
     """Return the record a person clicked, or the newest, beside the anchor; ``None`` without any record."""
     timeline = history.timeline
-    if not timeline:
+    clicked = timeline.find(attempt_id) if attempt_id else None
+    record = clicked or next(iter(timeline.newest(1)), None)
+    if record is None:
         return None
-    number = next((p.number for p in history.points if p.attempt_id == attempt_id), len(timeline))
-    record = timeline[number - 1]
+    number = history.points.number_of(record.attempt_id)
     attempt = history.attempts.find(record.attempt_id)
     return PickedRecord(
         title=f"Record {number} beside the anchor",

@@ -7,24 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
-from typing import NamedTuple
 
 from personalab_core.identity.drift.watch import Drift
 from personalab_core.schemas import AnchorRecord, AssetOutcome, AttemptRecord, Character, Decision, OverrideRecord
 from personalab_core.views import numbers, words
+from personalab_core.views.drift_points import DriftPoints
 from personalab_core.views.logs import AttemptLog, DriftLog
 from personalab_core.views.pictures import Picture, picture
-
-
-class DriftPoint(NamedTuple):
-    """One measured picture on a timeline. ``number`` counts the records of this timeline from 1."""
-
-    number: int
-    score: float
-    frame_size: str
-    decision: str
-    provider: str
-    attempt_id: str
 
 
 def _not_watched(_anchor: str | None) -> None:
@@ -85,23 +74,22 @@ class PersonaHistory:
         return self.drift.narrowed("asset_type='image'").against(anchor)
 
     @cached_property
-    def points(self) -> tuple[DriftPoint, ...]:
-        """The timeline as a chart needs it, from the index alone: no line is read."""
-        rows = self.timeline.columns("composite", "frame_size", "decision", "provider", "attempt_id")
-        return tuple(DriftPoint._make((n, *row)) for n, row in enumerate(rows, 1))
+    def points(self) -> DriftPoints:
+        """The timeline as a chart needs it."""
+        return DriftPoints(self.timeline)
 
-    @cached_property
+    @property
     def monitored(self) -> Drift | None:
         """What the drift monitor says of the timeline in force, ``None`` while it has no record."""
         return self.look(self.anchor.image_sha256 if self.anchor else None) if self.timeline else None
 
     @property
     def behind(self) -> bool:
-        """Whether a look at the timeline left a part of it for the next one."""
-        found: Drift | None = self.__dict__.get("monitored")
+        """Whether a part of the timeline is not judged yet, so that what the monitor says may not hold."""
+        found = self.monitored
         return found is not None and found.behind_bytes > 0
 
-    @cached_property
+    @property
     def canaries(self) -> Drift | None:
         """What the drift monitor says of the fixed prompts, ``None`` if none was run."""
         return self.look_at_canaries(self.anchor.image_sha256 if self.anchor else None)
@@ -115,6 +103,13 @@ class PersonaHistory:
     def last_outcomes(self, n: int) -> list[AssetOutcome]:
         """Return how the last ``n`` assets that have ended did end, in the order in which they were begun."""
         return self.attempts.last_outcomes(n)
+
+
+def judged_so_far(history: PersonaHistory) -> str:
+    """Return how many records of a timeline the drift monitor has judged, of how many."""
+    found = history.monitored
+    n = found.status.n if found else 0
+    return f"{numbers.count(n)} of {numbers.count(len(history.timeline))} records of {history.first_name}"
 
 
 @dataclass(frozen=True, slots=True)

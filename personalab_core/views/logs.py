@@ -58,6 +58,9 @@ class Log(Sequence[R], Generic[R]):
     def __len__(self) -> int:
         return self._n
 
+    def __bool__(self) -> bool:
+        return bool(self._ask("1", "LIMIT 1"))
+
     def __iter__(self) -> Iterator[R]:
         for first in range(0, self._n, _AT_ONCE):
             yield from self._part(first, _AT_ONCE)
@@ -103,8 +106,12 @@ class Log(Sequence[R], Generic[R]):
 
     def find(self, attempt_id: str) -> R | None:
         """Return the record of an attempt, or ``None``."""
-        found = self.narrowed("attempt_id=?", attempt_id)._part(0, 1)
+        found = self._of_attempt(attempt_id)._part(0, 1)
         return found[0] if found else None
+
+    def _of_attempt(self, attempt_id: str) -> Log[R]:
+        # The plus keeps SQLite from going through all lines in order until it meets the attempt.
+        return self.narrowed("attempt_id=?", attempt_id).sorted_by(*(f"+{column}" for column in self._columns))
 
     def newest(self, n: int, condition: str = "1") -> tuple[R, ...]:
         """Return the last ``n`` records that meet a condition on the columns, oldest first."""
@@ -112,8 +119,12 @@ class Log(Sequence[R], Generic[R]):
         return tuple(self._records(reversed(rows)))
 
     @property
+    def _columns(self) -> list[str]:
+        return self.order.split(", ")
+
+    @property
     def _backwards(self) -> str:
-        return ", ".join(f"{column} DESC" for column in self.order.split(", "))
+        return ", ".join(f"{column} DESC" for column in self._columns)
 
     def narrowed(self, condition: str, *arguments: Any) -> Log[R]:
         """Return those that meet one more condition on the columns."""
@@ -138,9 +149,10 @@ class Log(Sequence[R], Generic[R]):
             if record is not None:
                 yield record  # type: ignore[misc]
 
-    def _ask(self, what: str, rest: str = "") -> list[tuple[Any, ...]]:
+    def _ask(self, what: str, rest: str = "", *more: Any) -> list[tuple[Any, ...]]:
         # All three are text of this package; values come as arguments.
-        return self.store.ask(f"SELECT {what} FROM {self.kind} WHERE {self.where} {rest}", self.arguments)  # noqa: S608
+        question = f"SELECT {what} FROM {self.kind} WHERE {self.where} {rest}"  # noqa: S608
+        return self.store.ask(question, (*self.arguments, *more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +283,14 @@ class DriftLog(Log[DriftRecord]):
         """Return those that meet one more condition on the columns."""
         return replace(self, where=f"{self.where} AND {condition}", arguments=(*self.arguments, *arguments))
 
-    @cached_property
-    def accepted(self) -> DriftLog:
-        """Those of accepted pictures."""
-        return self.narrowed("decision='accept'")
+    def line_of(self, attempt_id: str) -> int | None:
+        """Return the line of an attempt's record, ``None`` if there is none."""
+        found = self._of_attempt(attempt_id).column("line")
+        return int(found[0]) if found else None
+
+    def at_lines(self, lines: Sequence[int]) -> DriftLog:
+        """Return the records of some lines."""
+        return self.narrowed(f"line IN ({','.join('?' * len(lines))})", *lines)
 
     def n_of_anchor(self, sha256: str) -> int:
         """Return how many were measured against an anchor."""

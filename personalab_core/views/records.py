@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from personalab_core.errors import WorkspaceError
 from personalab_core.identity.anchors import ANCHORS_LOG, anchor_folder
 from personalab_core.identity.drift import DriftTracker
-from personalab_core.identity.drift.watch import CANARY_FOLDER, DriftWatch
+from personalab_core.identity.drift.watch import CANARY_FOLDER, Drift, DriftWatch
+from personalab_core.jobs.judging import Judge, ThoroughJudge
 from personalab_core.observability import Journal
 from personalab_core.observability.line_files import torn_pieces
 from personalab_core.observability.metrics import METRICS_FILE
@@ -30,8 +31,6 @@ from personalab_core.views.record_index import INDEX_FILE, RECORD_TYPES, RecordI
 
 _REMEMBERED = 2_048
 """Parsed lines kept in memory; one with landmarks takes about 20 kB."""
-_AT_ONCE_BYTES = 8_388_608
-"""So much of a timeline is judged before a page is shown; a long one is caught up with over several looks."""
 
 
 def _utc_now() -> datetime:
@@ -51,18 +50,27 @@ class Records:
         references: Folder of the anchors.
         timelines: Folder of the drift records.
         clock: Time of what the drift monitor finds.
+        judge: Who judges timelines; a page cannot wait for a long one.
     """
 
     def __init__(
-        self, output: Path, references: Path, timelines: Path, *, clock: Callable[[], datetime] = _utc_now
+        self,
+        output: Path,
+        references: Path,
+        timelines: Path,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        judge: Judge | None = None,
     ) -> None:
         self._output, self._references = output, references
         self._drift = DriftTracker(timelines)
         self.watch = DriftWatch(timelines, output, clock=clock)
         self.canaries = DriftWatch(timelines / CANARY_FOLDER, output / CANARY_FOLDER, clock=clock)
+        self.judge = judge or ThoroughJudge()
         self.index = RecordIndex(output / INDEX_FILE)
         self._lock = threading.Lock()
         self._histories: dict[str, tuple[object, PersonaHistory]] = {}
+        self._said: dict[tuple[DriftWatch, str], tuple[object, Drift | None]] = {}
         self._line = lru_cache(maxsize=_REMEMBERED)(self._read_line)
 
     def refresh(self, personas: Sequence[str], *, told: Callable[[int, int], None] | None = None) -> None:
@@ -93,13 +101,11 @@ class Records:
         """
         self.refresh([character.id])
         anchors_log = anchor_folder(self._references, character.id) / ANCHORS_LOG
-        answers = self.watch.events(character.id).path
         overrides = self._output / character.id / OVERRIDES_FILE
-        files = (_stamp(anchors_log), _stamp(answers), _stamp(overrides))
-        state = (character, *map(self.index.state, self._sources(character.id)), *files)
+        state = (character, *map(self.index.state, self._sources(character.id)), _stamp(anchors_log), _stamp(overrides))
         with self._lock:
             known = self._histories.get(character.id)
-        if known and known[0] == state and not known[1].behind:
+        if known and known[0] == state:
             return known[1]
         history = self._history(character, anchors_log)
         with self._lock:
@@ -137,9 +143,22 @@ class Records:
             drift=DriftLog(self.index, self._line, "drift", "persona=?", (persona,)),
             anchors=anchors,
             problems=(*torn, *self.index.problems(persona), *problems, *unread),
-            look=lambda anchor: self.watch.look(persona, anchor_sha256=anchor, max_bytes=_AT_ONCE_BYTES),
-            look_at_canaries=lambda anchor: self.canaries.look(persona, anchor_sha256=anchor, max_bytes=_AT_ONCE_BYTES),
+            look=partial(self._judged, self.watch, persona),
+            look_at_canaries=partial(self._judged, self.canaries, persona),
         )
+
+    def _judged(self, watch: DriftWatch, persona: str, anchor: str | None) -> Drift | None:
+        """Return what is known of a timeline; what was said last, as long as nothing came of it since."""
+        files = (watch.timeline(persona), watch.kept(persona), watch.events(persona).path)
+        state = (anchor, *map(_stamp, files))
+        with self._lock:
+            said = self._said.get((watch, persona))
+        if said and said[0] == state and not (said[1] and said[1].behind_bytes):
+            return said[1]
+        found = self.judge(watch, persona, anchor)
+        with self._lock:
+            self._said[watch, persona] = (state, found)
+        return found
 
     def _sources(self, persona: str) -> tuple[Source, Source]:
         return (

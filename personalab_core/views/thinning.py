@@ -9,23 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from personalab_core.views.history import DriftPoint
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_POINTS = 2_000
 """More than a chart of this width has pixels; see the measurement in ``benchmarks/dashboard_pages.py``."""
-
-
-def thinned(points: Sequence[DriftPoint]) -> list[DriftPoint]:
-    """Return at most :data:`MAX_POINTS` points, the first, the last and the extremes among them."""
-    return [points[i] for i in kept([p.number for p in points], [p.score for p in points])]
-
-
-def thinned_line(x: Sequence[int], y: Sequence[float]) -> list[tuple[int, float]]:
-    """Return at most :data:`MAX_POINTS` points of a line."""
-    return [(x[i], y[i]) for i in kept(x, y)]
 
 
 def kept(x: Sequence[int] | NDArray[Any], y: Sequence[float] | NDArray[Any]) -> Sequence[int]:

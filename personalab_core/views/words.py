@@ -26,6 +26,7 @@ SIMULATED_WHY = "Pictures and scores come from the simulator. They do not show a
 UNCALIBRATED = "The thresholds are the defaults. They are not calibrated on your pictures."
 NO_EVALUATOR = "Not measured: no face recogniser is installed."
 NO_ANCHOR = "Not measured: no anchor yet."
+BEING_JUDGED = "Being judged"
 GOES_ON = "You can close this page; the run goes on."
 
 
