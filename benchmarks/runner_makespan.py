@@ -10,8 +10,9 @@ Four facts, each with its target:
 - the provider never sees more than L calls in flight, nor more than 1 + r * t beginnings in any t seconds;
 - beside the one job loop that every runner drives, the runner costs less than 2 ms of CPU a job.
 
-The records are real (chained, flushed to disk); pictures are stored as bytes and measured by an evaluator
-that knows the answer. On a busy machine the makespans say how busy it is: the CPU time is printed beside them.
+The records are real (chained, flushed to disk, every call in the account book first); pictures are stored as bytes
+and measured by an evaluator that knows the answer. On a busy machine the makespans say how busy it is: the CPU time
+is printed beside them.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from typing import Literal
 
 from personalab_core.config import Config, load_config
 from personalab_core.generation import GenerationRequest, GenerationResponse, ImageGenerator
 from personalab_core.identity import DriftTracker, IdentityPolicy
-from personalab_core.llm import create_client
+from personalab_core.llm import LLMImageResponse, create_client
 from personalab_core.observability import GenerationMetricsLogger, StoredPicture
 from personalab_core.orchestration import GenerationOrchestrator
 from personalab_core.prompts import load_patch_catalogue
@@ -56,14 +59,33 @@ IN_FLIGHT = 10
 RATE_PER_S = 8.0
 MAKESPAN_TARGET = 1.05
 OVERHEAD_TARGET_MS = 2.0
+N_PAIRS = 7
 PERSONA = "daniperez"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(50_000)
 PROMPT = ImagePrompt(subject_description="a 23-year-old woman with long dark brown hair", framing="half_body")
 
 
+class FixedLatencyClient:
+    """A provider that answers every request with one picture, in an event loop after a fixed time."""
+
+    provider = "simulated"
+
+    def __init__(self, latency_s: float) -> None:
+        self._latency_s = latency_s
+
+    def generate_image(self, **_: object) -> LLMImageResponse:
+        """Return a picture at once."""
+        return LLMImageResponse(images=(PICTURE,))
+
+    async def generate_image_async(self, **_: object) -> LLMImageResponse:
+        """Return a picture after the latency."""
+        await asyncio.sleep(self._latency_s)
+        return LLMImageResponse(images=(PICTURE,))
+
+
 @dataclass
 class WatchedGenerator(ImageGenerator):
-    """Answers after a fixed time, and notes when calls begin and how many are in flight."""
+    """Notes when calls begin and how many are in flight; each is entered into the account book, as always."""
 
     config: Config
     latency_s: float
@@ -74,24 +96,20 @@ class WatchedGenerator(ImageGenerator):
     def __post_init__(self) -> None:
         ImageGenerator.__init__(
             self,
-            client=create_client(self.config),
+            client=FixedLatencyClient(self.latency_s),  # type: ignore[arg-type]  # only pictures are asked for
             model_name="instant",
             aspect_ratio="4:5",
             references_root=self.config.paths.references,
         )
 
-    def generate(self, request: GenerationRequest) -> GenerationResponse:  # noqa: ARG002 - it asks nobody
-        """Return a picture at once."""
-        return GenerationResponse(data=PICTURE)
-
-    async def generate_async(self, request: GenerationRequest) -> GenerationResponse:  # noqa: ARG002
-        """Return a picture after the latency."""
+    async def generate_async(self, request: GenerationRequest) -> GenerationResponse:
+        """Return what the provider answers."""
         self.begun_s.append(time.monotonic())
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await asyncio.sleep(self.latency_s)
+        response = await super().generate_async(request)
         self.in_flight -= 1
-        return GenerationResponse(data=PICTURE)
+        return response
 
     def store(self, data: bytes, *, folder: Path, name: str) -> StoredPicture:
         """Return where the bytes were written."""
@@ -223,16 +241,22 @@ def makespan(latency_s: float) -> list[tuple[str, bool]]:
 
 
 def overhead() -> list[tuple[str, bool]]:
-    """Return what the runner adds to the CPU time of a job, over the synchronous one; the best of three."""
-    added_ms = []
-    for _ in range(3):
-        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-            sync, both = Bench(Path(one), 0.0), Bench(Path(other), 0.0)
-            alone = sync.run(sync.synchronous())[1]
-            together = both.run(both.asynchronous())[1]
-            added_ms.append(1e3 * (together - alone) / N_JOBS)
-    text = f"runner overhead per job: {min(added_ms):.2f} ms CPU (target below {OVERHEAD_TARGET_MS:g})"
-    return [(text, min(added_ms) < OVERHEAD_TARGET_MS)]
+    """Return what the runner adds to the CPU time of a job over the synchronous one: medians of runs in turn."""
+    cpu_s("synchronous")  # the first run pays for imports
+    alone, together = zip(*((cpu_s("synchronous"), cpu_s("asynchronous")) for _ in range(N_PAIRS)), strict=True)
+    alone_ms, together_ms = (1e3 * median(runs) / N_JOBS for runs in (alone, together))
+    text = (
+        f"runner overhead per job: {together_ms - alone_ms:.2f} ms CPU (target below {OVERHEAD_TARGET_MS:g}); "
+        f"{together_ms:.2f} ms with the job loop, {alone_ms:.2f} ms in the synchronous runner"
+    )
+    return [(text, together_ms - alone_ms < OVERHEAD_TARGET_MS)]
+
+
+def cpu_s(runner: Literal["synchronous", "asynchronous"]) -> float:
+    """Return the CPU seconds of a run over a provider that answers at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), 0.0)
+        return bench.run(bench.synchronous() if runner == "synchronous" else bench.asynchronous())[1]
 
 
 def main() -> int:

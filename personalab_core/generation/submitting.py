@@ -1,13 +1,15 @@
 """One call to a provider with account kept of it: what to write down, and when, around which request.
 
-The order is fixed here once, as a generator without I/O of its own, and driven twice:
-blocking and in an event loop. What it writes is on the disk itself before the next step.
+The order is fixed here once, as a generator that stops wherever the provider is to be asked, and driven
+twice: blocking and in an event loop. What it writes is on the disk itself before the provider is asked.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -43,17 +45,20 @@ class Route(Generic[A]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Write:
-    """Do this here, and do not go on before it is done."""
-
-    work: Callable[[], Any]
-
-
-@dataclass(frozen=True, slots=True)
 class _Ask:
-    """Do this at the provider."""
+    """Do this at the provider.
+
+    Attributes:
+        request: Sends it.
+        is_noted: Whether its answer is written down at once, as the id of an operation that was started is.
+    """
 
     request: Callable[[], Any]
+    is_noted: bool = False
+
+
+_Steps = Generator[_Ask, Any, GenerationResponse]
+"""Whatever blocks happens between two of them."""
 
 
 def submit(route: Route[A], ticket: Ticket | None, respond: Callable[[A], GenerationResponse]) -> GenerationResponse:
@@ -68,17 +73,15 @@ def submit(route: Route[A], ticket: Ticket | None, respond: Callable[[A], Genera
     if ticket is None:
         return respond(route.whole())
     steps = _steps(route, ticket, respond)
-    try:
-        step = next(steps)
-        while True:
-            try:
-                done = step.request() if isinstance(step, _Ask) else step.work()
-            except BaseException as error:  # noqa: BLE001 - thrown in where it belongs, which raises it again
-                step = steps.throw(error)
-            else:
-                step = steps.send(done)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+    step = _until_asked(partial(next, steps))
+    while isinstance(step, _Ask):
+        try:
+            answer = step.request()
+        except PersonalabError as error:
+            step = _until_asked(partial(steps.throw, error))
+        else:
+            step = _until_asked(partial(steps.send, answer))
+    return step
 
 
 async def submit_async(
@@ -88,35 +91,43 @@ async def submit_async(
     if ticket is None:
         return respond(await route.whole())
     steps = _steps(route, ticket, respond)
-    try:
-        step = next(steps)
-        while True:
-            try:
-                done = await step.request() if isinstance(step, _Ask) else await in_thread(step.work)
-            except BaseException as error:  # noqa: BLE001 - thrown in where it belongs, which raises it again
-                step = steps.throw(error)
-            else:
-                step = steps.send(done)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+    step = await in_thread(partial(_until_asked, partial(next, steps)))
+    while isinstance(step, _Ask):
+        try:
+            answer = await step.request()
+        except PersonalabError as error:
+            step = await in_thread(partial(_until_asked, partial(steps.throw, error)))
+        else:
+            go_on = partial(_until_asked, partial(steps.send, answer))
+            step = await in_thread(go_on) if step.is_noted else go_on()
+    return step
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work beside the event loop. A cancellation waits for its end: files are written whole."""
-    task = asyncio.create_task(asyncio.to_thread(work))
+async def in_thread(work: Callable[[], T], threads: Executor | None = None) -> T:
+    """Do blocking work beside the event loop, in ``threads`` or the loop's own.
+
+    A cancellation waits for its end: files are written whole.
+    """
+    done = asyncio.get_running_loop().run_in_executor(threads, copy_context().run, work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(done)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        await asyncio.wait([done])
         raise
 
 
-def _steps(
-    route: Route[Any], ticket: Ticket, respond: Callable[[Any], GenerationResponse]
-) -> Generator[_Write | _Ask, Any, GenerationResponse]:
-    known = yield _Write(ticket.standing)
+def _until_asked(resume: Callable[[], _Ask]) -> _Ask | GenerationResponse:
+    """Go on with the steps, and return what is to be asked next, or what the call gave."""
+    try:
+        return resume()
+    except StopIteration as end:  # it cannot cross the border of a thread
+        return end.value  # type: ignore[no-any-return]
+
+
+def _steps(route: Route[Any], ticket: Ticket, respond: Callable[[Any], GenerationResponse]) -> _Steps:
+    known = ticket.standing()
     if known.answer is not None:
-        return known.answer  # type: ignore[no-any-return]
+        return known.answer
     if known.possibly_paid:
         raise PossiblyPaidError(
             "unknown, possibly paid: an earlier run submitted this call and ended before it learned the answer. "
@@ -125,25 +136,25 @@ def _steps(
         )
     operation_id = known.operation_id
     if operation_id is None:
-        yield _Write(ticket.submit)
+        ticket.submit()
         try:
-            answered = yield _Ask(route.start or route.whole)
+            answered = yield _Ask(route.start or route.whole, is_noted=route.start is not None)
         except ProviderTimeoutError as error:
-            yield _Write(partial(ticket.unanswered, error))
+            ticket.unanswered(error)
             raise
         except PersonalabError as error:
-            yield _Write(partial(ticket.refused, error))
+            ticket.refused(error)
             raise
         if route.start is None:
             return respond(answered)
         operation_id = str(answered)
-        yield _Write(partial(ticket.accepted, operation_id))
+        ticket.accepted(operation_id)
     return (yield from _collect(route, ticket, operation_id, respond))
 
 
 def _collect(
     route: Route[Any], ticket: Ticket, operation_id: str, respond: Callable[[Any], GenerationResponse]
-) -> Generator[_Write | _Ask, Any, GenerationResponse]:
+) -> _Steps:
     if route.collect is None:
         raise PossiblyPaidError(
             "an earlier run started a long operation that the client in use cannot collect", provider=ticket.provider
@@ -151,10 +162,10 @@ def _collect(
     try:
         answer = yield _Ask(partial(route.collect, operation_id))
     except UnknownOperationError as error:
-        yield _Write(partial(ticket.unanswered, error))
+        ticket.unanswered(error)
         raise
     except (ProviderServerError, InvalidRequestError, CallCancelledError) as error:
         # The operation itself ended so: asking again says the same, and another one may be started.
-        yield _Write(partial(ticket.failed, error))
+        ticket.failed(error)
         raise
     return respond(answer)

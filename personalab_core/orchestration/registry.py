@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -20,7 +21,9 @@ class RegistryWriter:
 
     def __init__(self, output_dir: str | Path) -> None:
         self._output_dir = Path(output_dir)
+        self._journals: dict[str, Journal[RegistryRecord]] = {}
         self._indexes: dict[str, LineIndex] = {}
+        self._lock = threading.Lock()
 
     def path(self, persona: str) -> Path:
         """Return the file of one persona."""
@@ -32,7 +35,7 @@ class RegistryWriter:
         Raises:
             WorkspaceError: The file cannot be written; nothing was added.
         """
-        return Journal(self.path(record.persona), RegistryRecord, fsync=True).append(record)
+        return self._journal(record.persona).append(record)
 
     def register(
         self,
@@ -58,14 +61,24 @@ class RegistryWriter:
 
     def holds(self, persona: str, attempt_id: str) -> bool:
         """Return whether this attempt's asset is in the list."""
-        index = self._indexes.setdefault(persona, LineIndex(self.path(persona), "attempt_id"))
+        path = self.path(persona)
+        with self._lock:
+            index = self._indexes.setdefault(persona, LineIndex(path, "attempt_id"))
         return attempt_id in index
 
     def read(self, persona: str) -> list[RegistryRecord]:
         """Return a persona's assets that count as accepted now, oldest first; of an attempt the last line holds."""
-        records = Journal(self.path(persona), RegistryRecord).read().records
+        records = self._journal(persona).read().records
         newest = {record.attempt_id: record for record in records}
         return [record for record in newest.values() if not record.withdrawn]
+
+    def _journal(self, persona: str) -> Journal[RegistryRecord]:
+        # One for all threads: they take turns at its lock, instead of asking the system for the file's again and again.
+        path = self.path(persona)
+        with self._lock:
+            if persona not in self._journals:
+                self._journals[persona] = Journal(path, RegistryRecord, fsync=True)
+            return self._journals[persona]
 
 
 def _entry(attempt: AttemptRecord) -> RegistryRecord:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from personalab_core.errors import CallCancelledError, RateLimitError
 from personalab_core.generation import GenerationRequest, GenerationResponse, ShouldStop, TransportRetry
@@ -19,6 +21,8 @@ from personalab_core.orchestration.video_measurement import VideoMeasurement
 from personalab_core.orchestration.video_result import VideoAttemptResult
 from personalab_core.runtime.concurrency import Slots, Tokens
 from personalab_core.runtime.measuring import MeasuringPool
+
+T = TypeVar("T")
 
 
 class GeneratesAsync(Protocol):
@@ -47,6 +51,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """The jobs of one call of a runner.
+
+    Attributes:
+        stop: Asked between steps; ``True`` ends every job with the attempt under way.
+        file_threads: Read and write the workspace's files.
+    """
+
+    stop: ShouldStop
+    file_threads: Executor
+
+    async def with_files(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` gives, which reads or writes files, without blocking the event loop."""
+        return await in_thread(work, self.file_threads)
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """Everything that assets of one kind go through.
 
@@ -68,51 +89,51 @@ class Lane:
     pool: MeasuringPool
     accept_threshold: float
 
-    async def make_picture(self, request: AssetRequest, stop: ShouldStop) -> GenerationResult:
+    async def make_picture(self, request: AssetRequest, batch: Batch) -> GenerationResult:
         """Return how the attempts for one picture ended."""
-        run = await in_thread(partial(self.workbench.open, request))
+        run = await batch.with_files(partial(self.workbench.open, request))
         while not isinstance(step := run.step, Done):
             match step:
                 case Generate():
-                    await self._generate(run, step, stop)
+                    await self._generate(run, step, batch)
                 case Measure():
-                    await self._measure_picture(run, step, stop)
+                    await self._measure_picture(run, step, batch)
                 case _:
-                    await in_thread(run.record)
+                    await batch.with_files(run.record)
         return run.result()
 
-    async def make_video(self, request: AssetRequest, stop: ShouldStop) -> VideoResult:
+    async def make_video(self, request: AssetRequest, batch: Batch) -> VideoResult:
         """Return how the attempts for one video ended."""
-        run = await in_thread(partial(self.workbench.open, request))
+        run = await batch.with_files(partial(self.workbench.open, request))
         attempts = [VideoAttemptResult.recalled(record, self.workbench.output_dir) for record in run.past]
         measured: VideoMeasurement | None = None
         while not isinstance(step := run.step, Done):
             match step:
                 case Generate():
                     measured = None
-                    await self._generate(run, step, stop)
+                    await self._generate(run, step, batch)
                 case Measure():
-                    measured = await self._measure_video(run, step, stop)
+                    measured = await self._measure_video(run, step, batch)
                 case _:
-                    attempts.append(VideoAttemptResult.of(await in_thread(run.record), measured))
+                    attempts.append(VideoAttemptResult.of(await batch.with_files(run.record), measured))
         end = run.result()
         return VideoResult(end.persona, end.asset_id, end.outcome, end.sentence, tuple(attempts), end.output_dir)
 
-    async def _generate(self, run: AssetRun, step: Generate, stop: ShouldStop) -> None:
-        if stop():
+    async def _generate(self, run: AssetRun, step: Generate, batch: Batch) -> None:
+        if batch.stop():
             run.cancel()
             return
         request = run.request(step)
         with run.recorded_if_it_fails():
             call = await self.retry_policy.call_async(
-                partial(self._call, request, stop), on_retry=partial(self._retried, run), should_stop=stop
+                partial(self._call, request, batch), on_retry=partial(self._retried, run), should_stop=batch.stop
             )
-            await in_thread(partial(run.called, call, stop=stop()))
+            await batch.with_files(partial(run.called, call, stop=batch.stop()))
 
-    async def _call(self, request: GenerationRequest, stop: ShouldStop) -> GenerationResponse:
+    async def _call(self, request: GenerationRequest, batch: Batch) -> GenerationResponse:
         async with self.limits.at(self.provider):
             await self.limits.tokens.acquire(self.provider)
-            if stop():  # it may have stood in line for long
+            if batch.stop():  # it may have stood in line for long
                 raise CallCancelledError("cancelled before the call was sent", provider=self.provider)
             return await self.generator.generate_async(request)
 
@@ -122,19 +143,19 @@ class Lane:
             self.limits.tokens.hold(self.provider, notice.error.retry_after_s)
         run.retried(notice)
 
-    async def _measure_picture(self, run: AssetRun, step: Measure, stop: ShouldStop) -> None:
+    async def _measure_picture(self, run: AssetRun, step: Measure, batch: Batch) -> None:
         with run.recorded_if_it_fails():
             started = self.workbench.timer()
             result = await self.pool.evaluate_async(run.anchor_path, [step.path])
-            run.measured(result, measure_s=self.workbench.timer() - started, stop=stop())
+            run.measured(result, measure_s=self.workbench.timer() - started, stop=batch.stop())
 
-    async def _measure_video(self, run: AssetRun, step: Measure, stop: ShouldStop) -> VideoMeasurement | None:
+    async def _measure_video(self, run: AssetRun, step: Measure, batch: Batch) -> VideoMeasurement | None:
         with run.recorded_if_it_fails():
             started = self.workbench.timer()
             found = await self.pool.evaluate_video_async(
                 run.anchor_path, step.path, accept_threshold=self.accept_threshold
             )
             measure_s = self.workbench.timer() - started
-            output_dir, stopping = self.workbench.output_dir, stop()
+            output_dir, stopping = self.workbench.output_dir, batch.stop()
             take = partial(take_video, run, found, output_dir=output_dir, measure_s=measure_s, stop=stopping)
-            return await in_thread(take)
+            return await batch.with_files(take)

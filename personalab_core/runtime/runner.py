@@ -31,11 +31,15 @@ from personalab_core.orchestration.keeper import PictureKeeper, VideoKeeper
 from personalab_core.orchestration.recorder import AttemptLog, Timeline
 from personalab_core.runtime.concurrency import Slots, Tokens
 from personalab_core.runtime.job import JobResult, JobSpec
-from personalab_core.runtime.lanes import Lane, Limits
+from personalab_core.runtime.lanes import Batch, Lane, Limits
 from personalab_core.runtime.measuring import MeasuringPool
 from personalab_core.schemas import GenerationContext
 
 T = TypeVar("T")
+
+N_FILE_THREADS = 4
+"""Threads that write a batch's files. Lines of one file take turns, so more of them wait for each other, not for the
+disk: with one per job, 100 jobs at once took twice as many switches between threads (``runner_makespan.py``)."""
 
 _log = logging.getLogger(__name__)
 
@@ -232,13 +236,19 @@ class AsyncRunner:
             InputError: Two jobs have one id.
         """
         check_job_ids(jobs)
-        stop = should_stop or never
+        with ThreadPoolExecutor(N_FILE_THREADS, thread_name_prefix="files") as file_threads:
+            batch = Batch(should_stop or never, file_threads)
+            async with contextlib.aclosing(self._stream(jobs, batch)) as stream:
+                async for done in stream:
+                    yield done
+
+    async def _stream(self, jobs: Sequence[JobSpec], batch: Batch) -> AsyncGenerator[JobDone, None]:
         ended: asyncio.Queue[tuple[int, JobResult]] = asyncio.Queue()
         todo = iter(enumerate(jobs))
 
         async def carry_out() -> None:
             for index, job in todo:
-                ended.put_nowait((index, await self._run_job(job, stop)))
+                ended.put_nowait((index, await self._run_job(job, batch)))
 
         tasks = [asyncio.create_task(carry_out()) for _ in range(min(self._max_concurrent_jobs, len(jobs)))]
         try:
@@ -250,9 +260,9 @@ class AsyncRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run_job(self, job: JobSpec, stop: ShouldStop) -> JobResult:
+    async def _run_job(self, job: JobSpec, batch: Batch) -> JobResult:
         try:
-            return JobResult.of(job, await self._make(job, stop))
+            return JobResult.of(job, await self._make(job, batch))
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -261,10 +271,10 @@ class AsyncRunner:
         except Exception as error:  # noqa: BLE001 - the edge of a job: the others go on, and the log has the traceback
             return failed_job(job, error)
 
-    async def _make(self, job: JobSpec, stop: ShouldStop) -> GenerationResult | VideoResult:
+    async def _make(self, job: JobSpec, batch: Batch) -> GenerationResult | VideoResult:
         if job.asset_type == "image":
-            return await self._pictures.make_picture(job.to_request(), stop)
-        return await self._videos.make_video(job.to_request(), stop)
+            return await self._pictures.make_picture(job.to_request(), batch)
+        return await self._videos.make_video(job.to_request(), batch)
 
 
 async def in_order(stream: AsyncGenerator[JobDone, None], on_done: OnDone | None) -> list[JobResult]:
@@ -281,8 +291,8 @@ async def in_order(stream: AsyncGenerator[JobDone, None], on_done: OnDone | None
 async def with_threads(n_threads: int, work: Awaitable[T]) -> T:
     """Return what ``work`` gives, in an event loop of its own that may use that many threads.
 
-    Some adapters wait for their vendor in a thread, and files are written in one: asyncio's own
-    ceiling (cores + 4) would hold calls back that the provider's limits allow.
+    Some adapters wait for their vendor in a thread, and calls are entered into the account book from one:
+    asyncio's own ceiling (cores + 4) would hold calls back that the provider's limits allow.
     """
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(n_threads, thread_name_prefix="runner"))
     return await work

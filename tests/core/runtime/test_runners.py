@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from personalab_core.errors import ConfigError, InputError
+from personalab_core.orchestration import AttemptFinished, Event
 from personalab_core.runtime import InProcessPool, JobDone, SyncRunner, compute_config_hash
+from personalab_core.runtime.runner import N_FILE_THREADS
 from personalab_core.schemas import AssetOutcome, EvaluationResult, MeasurementStatus, Reason
 from tests.support.batch import PROMPT, PictureEvaluator, SeededClient, async_runner, essence, jobs
 from tests.support.fakes import FakeLLMClient, tiny_png
@@ -38,6 +41,19 @@ def test_results_come_in_the_order_of_the_jobs_and_name_them(bench: LoopBench) -
     records = [record for result in results for record in result.attempts]
     assert {record.context.config_hash for record in records} == {compute_config_hash(PROMPT)}
     assert all(record.context.job_id == record.asset_id for record in records)
+
+
+def test_records_are_written_by_a_few_threads_that_end_with_the_batch(bench: LoopBench) -> None:
+    writers: set[threading.Thread] = set()
+
+    def note(event: Event) -> None:
+        if isinstance(event, AttemptFinished):
+            writers.add(threading.current_thread())
+
+    async_runner(bench, max_concurrent_jobs=12, on_event=note).run(jobs(24))
+    assert threading.main_thread() not in writers, "the event loop waits for no disk"
+    assert 1 <= len(writers) <= N_FILE_THREADS
+    assert not any(thread.is_alive() for thread in writers)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
