@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -37,9 +38,6 @@ from personalab_core.runtime.job import JobResult, JobSpec
 from personalab_core.runtime.runner import AsyncRunner, JobDone, OnDone, in_order, with_threads
 
 NAMESPACE = "personalab"
-CALLS_PER_WORKER = 100
-"""Provider calls that one calling actor has under way at a time; they only wait."""
-
 LOCAL_OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of a Ray that is started on this machine: pictures are small."""
 
@@ -69,7 +67,8 @@ class RayRunner:
             connected already.
         make_client: Makes the client on a worker; must be picklable. By default what the configuration asks for.
         make_evaluator: Makes the evaluator on a worker; likewise.
-        n_callers: Actors that call providers.
+        n_callers: Actors that call providers, on as many nodes as there are.
+        calls_per_worker: Provider calls that one of them has under way at a time; they only wait.
         n_evaluators: Actors that measure, each with one core; by default as many as the cluster has cores.
         on_event: Told what happens; called from several threads, one at a time for each asset.
 
@@ -86,6 +85,7 @@ class RayRunner:
         make_client: Callable[[], LLMClient] | None = None,
         make_evaluator: Callable[[], IdentityEvaluator] | None = None,
         n_callers: int = 2,
+        calls_per_worker: int = 100,
         n_evaluators: int | None = None,
         on_event: OnEvent | None = None,
     ) -> None:
@@ -95,12 +95,12 @@ class RayRunner:
         evaluation = config.evaluation.to_mapping()
         self._driver = uuid.uuid4().hex
         self._limiter = _limiter(ray)
-        caller = ray.remote(CallStation).options(
-            num_cpus=0, max_concurrency=CALLS_PER_WORKER, scheduling_strategy="SPREAD"
-        )
+        caller = partial(ray.remote(CallStation).options, num_cpus=0, max_concurrency=calls_per_worker)
         measurer = ray.remote(FileStation).options(num_cpus=1, scheduling_strategy="SPREAD")
         n_cores = int(ray.cluster_resources().get("CPU", 1))
-        self._callers: Crew[Any] = Crew(partial(caller.remote, make_client), size=n_callers, at_once=CALLS_PER_WORKER)
+        self._callers: Crew[Any] = Crew(
+            _node_by_node(ray, caller, make_client), size=n_callers, at_once=calls_per_worker
+        )
         self._measurers: Crew[Any] = Crew(
             partial(measurer.remote, evaluation, 1, make_evaluator), size=n_evaluators or max(1, n_cores), at_once=1
         )
@@ -222,6 +222,23 @@ def _connect(ray: Any, address: str | None) -> bool:
         _node_ip_address="127.0.0.1",
     )
     return True
+
+
+def _node_by_node(ray: Any, actor: Callable[..., Any], *arguments: object) -> Callable[[], Any]:
+    """Return what starts such an actor, each time on the next of the cluster's nodes.
+
+    Ray's own ``SPREAD`` is counted by every node for itself: two actors may well end up on one.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    turns = itertools.count()
+
+    def start() -> Any:
+        nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
+        there = NodeAffinitySchedulingStrategy(nodes[next(turns) % len(nodes)], soft=True)
+        return actor(scheduling_strategy=there).remote(*arguments)
+
+    return start
 
 
 def _limiter(ray: Any) -> Any:

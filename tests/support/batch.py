@@ -7,9 +7,9 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from personalab_core.config import Config, load_config
 from personalab_core.errors import CapabilityError, ProviderServerError, UnknownOperationError
@@ -72,8 +72,8 @@ class CountingClient:
     seed: int = 0
     provider = "simulated"
 
-    def with_seed(self, seed: int) -> CountingClient:
-        return type(self)(self.log, self.latency_s, seed)
+    def with_seed(self, seed: int) -> Self:
+        return replace(self, seed=seed)
 
     async def generate_image_async(self, **_: Any) -> LLMImageResponse:
         self.note()
@@ -108,6 +108,31 @@ class LongOperationClient(CountingClient):
 
     def collect_image(self, operation_id: str) -> LLMImageResponse:
         raise CapabilityError("this fake makes pictures only", provider="fake")
+
+
+@dataclass
+class NodeBoundClient(CountingClient):
+    """Never answers on one node of a cluster; on the others only once ``n_there`` calls are under way on that one."""
+
+    node: str = ""
+    n_there: int = 0
+
+    async def generate_image_async(self, **_: Any) -> LLMImageResponse:
+        import ray
+
+        where = ray.get_runtime_context().get_node_id()
+        with self.log.open("a") as file:
+            file.write(f"{self.seed} {where}\n")
+        async with asyncio.timeout(120):
+            while where == self.node or len(seeds_at(self.log, self.node)) < self.n_there:
+                await asyncio.sleep(0.02)
+        return self.picture(self.seed)
+
+
+def seeds_at(log: Path, node: str) -> set[int]:
+    """The seeds that were submitted from one node of a cluster."""
+    lines = [line.split() for line in log.read_text().splitlines()]
+    return {int(seed) for seed, where in lines if where == node}
 
 
 def submissions(log: Path) -> Counter[int]:

@@ -7,7 +7,9 @@ import random
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,16 @@ from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import GenerationOrchestrator, VideoOrchestrator
 from personalab_core.prompts import load_patch_catalogue
 from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
-from personalab_core.runtime import JobDone, RayRunner, SyncRunner
+from personalab_core.runtime import RayRunner, SyncRunner
 from personalab_core.schemas import AssetOutcome
 from tests.support.batch import (
     CountingClient,
     LongOperationClient,
+    NodeBoundClient,
     PictureEvaluator,
     essence,
     jobs,
+    seeds_at,
     submissions,
     workspace,
 )
@@ -77,7 +81,9 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture
 def second_node(cluster: Any) -> Any:
     """A node that a test may kill; the other one has room for everything."""
-    return start(cluster, num_cpus=2)
+    node = start(cluster, num_cpus=2)
+    cluster.wait_for_nodes(timeout=120)  # until one that an earlier test killed is known to be gone
+    return node
 
 
 def start(cluster: Any, **node: Any) -> Any:
@@ -91,17 +97,23 @@ def start(cluster: Any, **node: Any) -> Any:
     raise AssertionError("unreachable")
 
 
-class KillsInTheMiddle:
-    """Takes a node away, without notice, once so many jobs have ended."""
+@contextmanager
+def killed_once(is_time: Callable[[], bool], cluster: Any, node: Any) -> Iterator[None]:
+    """Take a node away, without notice, as soon as ``is_time``; at the end of the block at the latest."""
+    over = threading.Event()
 
-    def __init__(self, cluster: Any, node: Any, after: int) -> None:
-        self.cluster, self.node, self.after = cluster, node, after
-        self.told: list[JobDone] = []
+    def wait_and_kill() -> None:
+        while not is_time() and not over.wait(0.02):
+            pass
+        cluster.remove_node(node, allow_graceful=False)
 
-    def __call__(self, done: JobDone) -> None:
-        self.told.append(done)
-        if len(self.told) == self.after:
-            self.cluster.remove_node(self.node, allow_graceful=False)
+    killer = threading.Thread(target=wait_and_kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
 
 
 def sync_twin(config: Config) -> SyncRunner:
@@ -161,16 +173,21 @@ def test_the_cluster_decides_as_this_process_does(cluster: Any, tmp_path: Path) 
 def test_a_lost_node_costs_only_the_calls_in_flight_and_nothing_twice(
     cluster: Any, second_node: Any, tmp_path: Path
 ) -> None:
-    config, log = workspace(tmp_path / "ws", SETTINGS), tmp_path / "submissions"
-    make_client = Maker(CountingClient, log, 0.7)
+    """Six calls are under way, three of them on the node that is lost: exactly these are in doubt."""
+    config, log, doomed = workspace(tmp_path / "ws", SETTINGS), tmp_path / "submissions", second_node.node_id
+    log.touch()
+    make_client = partial(NodeBoundClient, log, 0.0, node=doomed, n_there=3)
+    cluster_of_two = {"make_client": make_client, "make_evaluator": AlwaysAccepts, "n_evaluators": 2}
     todo = jobs(18)
-    with RayRunner(config, make_client=make_client, make_evaluator=AlwaysAccepts, n_evaluators=2) as runner:
-        kills = KillsInTheMiddle(cluster, second_node, after=4)
-        results = runner.run(todo, on_done=kills)
+    with RayRunner(config, **cluster_of_two, calls_per_worker=3) as runner:
+        with killed_once(lambda: len(seeds_at(log, doomed)) == 3, cluster, second_node):
+            results = runner.run(todo)
         rerun = runner.run(todo)
     assert [result.job_id for result in results] == [job.job_id for job in todo]
     lost = [result for result in results if not result.accepted]
-    assert 1 <= len(lost) <= 6, "the calls in flight on one node of two"
+    in_flight = {job.job_id for job in todo if derived_seed(job.seed, 1) in seeds_at(log, doomed)}
+    assert {result.job_id for result in lost} == in_flight
+    assert len(in_flight) == 3
     assert {result.outcome for result in lost} == {AssetOutcome.FAILED}
     assert all("may have been carried out" in (result.attempts[-1].error or "") for result in lost)
     # A rerun of the very same jobs pays for nothing again: done is done, and doubtful is not repeated.
@@ -184,17 +201,14 @@ def test_a_long_operation_is_collected_by_another_worker(cluster: Any, second_no
     make_client = Maker(LongOperationClient, log, 3.0)
     book = config.paths.output / "submissions.jsonl"
 
-    def kill_once_all_are_under_way() -> None:
-        while not book.exists() or len(set(re.findall(r"operation-\d+", book.read_text()))) < 6:
-            under_way.wait(0.05)
-        cluster.remove_node(second_node, allow_graceful=False)
+    def are_under_way() -> bool:
+        return book.exists() and len(set(re.findall(r"operation-\d+", book.read_text()))) == 6
 
-    under_way = threading.Event()
-    killer = threading.Thread(target=kill_once_all_are_under_way)
-    with RayRunner(config, make_client=make_client, make_evaluator=AlwaysAccepts, n_evaluators=2) as runner:
-        killer.start()
+    with (
+        RayRunner(config, make_client=make_client, make_evaluator=AlwaysAccepts, n_evaluators=2) as runner,
+        killed_once(are_under_way, cluster, second_node),
+    ):
         results = runner.run(jobs(6))
-    killer.join()
     assert [(result.accepted, result.final_attempt) for result in results] == [(True, 1)] * 6
     assert set(submissions(log).values()) == {1}
 
