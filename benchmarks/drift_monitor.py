@@ -61,6 +61,8 @@ CHANGES = (
     Case("provider swap, no drift", "source_swap"),
     Case("mix shift and step .06", "step", 0.06, mix="shift"),
 )
+ALONE = "no other persona known yet"
+"""As assumed, and judged with the wide priors that ship."""
 PLACES = ("everywhere", "source", "framing", "unclear")
 OTHERS = (
     Case("as assumed"),
@@ -68,6 +70,7 @@ OTHERS = (
     Case("no outliers", assumptions=Assumptions(failures=0.0)),
     Case("10 % outliers", assumptions=Assumptions(failures=0.10)),
     Case("AR(1) .4", assumptions=Assumptions(autocorrelation=0.4)),
+    Case(ALONE),
 )
 
 
@@ -272,7 +275,8 @@ def sensitivity(seed: int, limits: Limits, *, scale: float) -> tuple[Table, Row]
     level = None
     for i, case in enumerate(OTHERS):
         rng = np.random.default_rng([seed, 3, i])
-        traces = run(rng, case, round(N_STABLE * scale / 2), BASELINE + STABLE_RECORDS)
+        usual = shipped_parameters().usual if case.name == ALONE else None
+        traces = run(rng, case, round(N_STABLE * scale / 2), BASELINE + STABLE_RECORDS, usual=usual)
         by_chart = [f"{_joint([traces], limits, (chart,)):.0f}" for chart in CHARTS]
         body.append((case.name, f"{_joint([traces], limits, CHARTS):.0f}", *by_chart))
         if case.name == "batch effect doubled":

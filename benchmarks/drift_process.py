@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.identity.drift.parameters import Offset, Usual
+from personalab_core.identity.drift.pooling import POOLED_SPREAD_WEIGHT
 from personalab_core.identity.drift.residuals import BASELINE, Observation
 
 Floats = NDArray[np.float64]
@@ -223,6 +224,7 @@ def usual_of_process() -> Usual:
         new_source=Offset(mean=0.0, sd=0.02),
         reference="A",
         spread={"head": 0.04, "half": 0.05, "full": 0.06},
+        spread_weight=POOLED_SPREAD_WEIGHT,
         log_face_size={f: Offset(mean=0.0, sd=1.0) for f in FRAMINGS},
         n_personas=10,
         source="simulated process",

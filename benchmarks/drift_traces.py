@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.drift_process import Case, Series, embeddings, simulate, usual_of_process
 from personalab_core.identity.drift.monitor import CHARTS, DriftMonitor
-from personalab_core.identity.drift.parameters import DriftParameters, Limits
+from personalab_core.identity.drift.parameters import DriftParameters, Limits, Usual
 from personalab_core.identity.drift.residuals import BASELINE, Past
 
 WITHOUT_LIMITS = Limits(level=1e9, failures=1e9, spread=1e9, direction=1e9, source="none: every statistic is kept")
@@ -32,10 +32,27 @@ class Traces:
         return [Past(start + i, s, z[start + i], judged[start + i]) for i, s in enumerate(seen)]
 
 
-def run(rng: np.random.Generator, case: Case, n: int, length: int, *, with_faces: bool = True) -> Traces:
-    """Return what the monitor says of ``n`` simulated timelines of one case, judged by no limit."""
+def run(
+    rng: np.random.Generator,
+    case: Case,
+    n: int,
+    length: int,
+    *,
+    with_faces: bool = True,
+    usual: Usual | None = None,
+) -> Traces:
+    """Return what the monitor says of ``n`` simulated timelines of one case, judged by no limit.
+
+    Args:
+        rng: Of the timelines.
+        case: What happens.
+        n: Number of timelines.
+        length: Of each.
+        with_faces: Whether there are embeddings.
+        usual: What is known of other personas; that of the process if ``None``.
+    """
     series = simulate(rng, case, n, length)
-    parameters = DriftParameters(limits=WITHOUT_LIMITS, usual=usual_of_process())
+    parameters = DriftParameters(limits=WITHOUT_LIMITS, usual=usual or usual_of_process())
     values = {chart: np.zeros((n, length), dtype=np.float32) for chart in CHARTS}
     z, judged = np.zeros((n, length)), np.ones((n, length), dtype=bool)
     faces = embeddings(rng, series, case) if with_faces else iter([[None] * length] * n)

@@ -97,7 +97,8 @@ def _fit(records: list[Observation], usual: Usual) -> tuple[dict[str, Floats], f
         b = np.concatenate([y * root, [p.mean / p.sd for p in priors]])
         beta = np.linalg.lstsq(a, b, rcond=None)[0]
         z = (y - x @ beta) / s0
-        scale = float(np.sqrt((len(z) * (np.median(np.abs(z)) / 0.6745) ** 2 + 20) / (len(z) + 20)))
+        own, trust = float(np.median(np.abs(z))) / 0.6745, usual.spread_weight
+        scale = float(np.sqrt((len(z) * own**2 + trust) / (len(z) + trust)))
         w = np.minimum(1, 2 / np.maximum(np.abs(z / scale), 1e-9))
     return {"common": beta[:5], **{s: beta[5 + i] for i, s in enumerate(sources)}}, scale
 

@@ -140,7 +140,7 @@ class DirectionChart:
     Attributes:
         faces: The baseline in force.
         scatter: Of it.
-        mean: (dim,) weighted mean of the embeddings since the first baseline.
+        shift: (dim,) weighted mean of the residuals since the first baseline.
         weights: (3,) of the framings in that mean.
         rows: (200, dim) room for the embeddings that are baseline or may become it; gone once that is frozen.
         places: Framings of those there are.
@@ -152,7 +152,7 @@ class DirectionChart:
 
     faces: Faces
     scatter: Scatter
-    mean: Rows
+    shift: Rows
     weights: Rows
     rows: StoredRows
     places: list[int]
@@ -178,7 +178,7 @@ class DirectionChart:
         return cls(
             faces=faces,
             scatter=Scatter.of(rows, places, faces),
-            mean=np.zeros(dim),
+            shift=np.zeros(dim),
             weights=np.zeros(3),
             rows=stored,
             places=places,
@@ -189,11 +189,12 @@ class DirectionChart:
     def update(self, embedding: Rows, framing: FrameSize, at: int, *, growing: bool) -> None:
         """Take in the embedding of record number ``at``; ``growing`` while it may become baseline."""
         place = _PLACES[framing]
-        self.mean *= 1 - DIRECTION_LAMBDA
-        self.mean += DIRECTION_LAMBDA * embedding
+        residual = embedding - self.faces.centroids[place]
+        self.shift *= 1 - DIRECTION_LAMBDA
+        self.shift += DIRECTION_LAMBDA * residual
         self.weights *= 1 - DIRECTION_LAMBDA
         self.weights[place] += DIRECTION_LAMBDA
-        self.recent[self.k % KEPT] = embedding - self.faces.centroids[place]
+        self.recent[self.k % KEPT] = residual
         self.recent_at[self.k % KEPT] = at
         self.k += 1
         if growing:
@@ -205,7 +206,8 @@ class DirectionChart:
         """Let the first ``n_baseline`` records be the baseline."""
         n = bisect_left(self.numbers, n_baseline)
         rows, places = self.rows[:n].astype(np.float64), self.places[:n]
-        self.faces = Faces.of(rows, places)
+        before, self.faces = self.faces, Faces.of(rows, places)
+        self.shift += self.weights @ (before.centroids - self.faces.centroids)
         self.scatter = Scatter.of(rows, places, self.faces)
 
     def freeze(self) -> None:
@@ -227,8 +229,7 @@ class DirectionChart:
         return math.sqrt(max(0.0, self._squared_shift() - self._squared_chance()))
 
     def _squared_shift(self) -> float:
-        off = self.mean - self.weights @ self.faces.centroids
-        return float(off @ off)
+        return float(self.shift @ self.shift)
 
     def _squared_chance(self) -> float:
         of_baseline = float(self.weights @ self.faces.covariance @ self.weights)

@@ -47,7 +47,7 @@ class SeriesState:
 class WatchState:
     """How far the timeline is read, and what came of it."""
 
-    schema_version: Literal[4] = 4
+    schema_version: Literal[5] = 5
     bytes: int = 0
     lines: int = 0
     last_start: int = 0

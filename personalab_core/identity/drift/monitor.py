@@ -110,7 +110,7 @@ class MonitorState:
     """Everything a monitor knows; as JSON, it goes on exactly where it stopped."""
 
     parameters: DriftParameters
-    schema_version: Literal[4] = 4
+    schema_version: Literal[5] = 5
     n: int = 0
     frozen: bool = False
     baseline: list[Observation] = field(default_factory=list)

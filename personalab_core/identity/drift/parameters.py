@@ -46,6 +46,8 @@ class Usual(Contract):
         new_source: Of a source that nobody has used yet.
         reference: The source whose offset is 0 by definition; ``None``: the first one a persona uses.
         spread: Standard deviation within a framing, by framing.
+        spread_weight: How many records of a persona's own scatter that is worth. 4 takes half and twice as much for
+            usual, 20 a fifth more or less (two standard errors, 1 / sqrt(2 n) each).
         log_face_size: Natural logarithm of the face size (share of the diagonal), by framing.
         n_personas: How many personas were pooled; 0 for what ships.
         source: Where the numbers come from.
@@ -60,6 +62,7 @@ class Usual(Contract):
     new_source: Offset
     reference: str | None = None
     spread: dict[FrameSize, float]
+    spread_weight: int = Field(gt=0)
     log_face_size: dict[FrameSize, Offset]
     n_personas: int = 0
     source: str

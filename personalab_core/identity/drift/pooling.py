@@ -13,6 +13,8 @@ from personalab_core.schemas import Contract
 MIN_PERSONAS = 5
 """Fewer do not say what is usual (``docs/drift.md``)."""
 MIN_SOURCE_PERSONAS = 3
+POOLED_SPREAD_WEIGHT = 20
+"""Records' worth of trust in the personas' common scatter."""
 SMALLEST_SD = 0.02
 """Offsets are never trusted more than this: half-wrong ones would turn a changed mix into an alarm."""
 
@@ -54,6 +56,7 @@ def pool(fits: Sequence[PersonaFit], shipped: Usual) -> Usual:
             "sources": _sources(alike),
             "reference": reference,
             "spread": {framing: sd * scale for framing, sd in shipped.spread.items()},
+            "spread_weight": POOLED_SPREAD_WEIGHT,
             "n_personas": len(alike),
             "source": f"pooled over {len(alike)} personas of this workspace",
         }

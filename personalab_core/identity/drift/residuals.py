@@ -23,8 +23,6 @@ BASELINE_TOP, BASELINE_LAG, BASELINE_STEP = 200, 50, 10
 
 CLIP = 2.0
 """Residuals count for at most this many standard deviations. Worth a factor of two in delay (own simulation)."""
-SCALE_WEIGHT = 20
-"""Records' worth of trust in the usual spread against a persona's own."""
 ITERATIONS = 5
 """Of the reweighting; the weights are settled after about three."""
 MAD_OF_NORMAL = 0.6745
@@ -117,7 +115,7 @@ def fit_baseline(records: Sequence[Observation], sources: Sequence[str], usual: 
         beta = np.linalg.solve(weighted.T @ rows + precision, weighted.T @ scores + precision @ mean)
         z = (scores - rows @ beta) / spread
         deviation = float(np.median(np.abs(z))) / MAD_OF_NORMAL
-        scale = float(np.sqrt((len(z) * deviation**2 + SCALE_WEIGHT) / (len(z) + SCALE_WEIGHT)))
+        scale = float(np.sqrt((len(z) * deviation**2 + usual.spread_weight) / (len(z) + usual.spread_weight)))
         weights = np.minimum(1.0, CLIP / np.maximum(np.abs(z / scale), 1e-9))
     level, half, full, face_size, patch, *own = beta.tolist()
     return Fit(level, half, full, face_size, patch, dict(zip(sources, own, strict=True)), scale, n)

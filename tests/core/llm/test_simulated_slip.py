@@ -104,3 +104,19 @@ def test_the_way_begins_and_ends_at_the_two_people() -> None:
     person, other = sample_identity(11), lookalike(sample_identity(11), 4)
     assert towards(person, other, 0.0) == person
     assert np.allclose(towards(person, other, 1.0).geometry, other.geometry)
+
+
+def test_the_one_towards_whom_a_provider_drifts_is_no_chance_lookalike() -> None:
+    """A look-alike of the person would turn a loss of identity into a gain."""
+
+    def bones(identity: SimulatedIdentity) -> np.ndarray:
+        average = np.mean([lookalike(identity, seed).geometry for seed in range(150)], axis=0)
+        return np.subtract(identity.geometry, average)
+
+    for seed in range(4):
+        person = sample_identity(seed)
+        average_of_person = bones(person)
+        lasting = slipped(person, 0.0, 1.0, np.random.default_rng(0))
+        way = np.subtract(lasting.geometry, person.geometry) + average_of_person
+        cosine = average_of_person @ way / (np.linalg.norm(average_of_person) * np.linalg.norm(way))
+        assert abs(cosine) < 0.15

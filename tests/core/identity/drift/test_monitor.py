@@ -61,7 +61,7 @@ def test_a_monitor_goes_on_exactly_where_it_was_saved(seed: int, stop: int) -> N
 
 
 def test_a_state_of_another_version_is_refused() -> None:
-    data = DriftMonitor(parameters()).save().replace(b'"schema_version":4', b'"schema_version":1')
+    data = DriftMonitor(parameters()).save().replace(b'"schema_version":5', b'"schema_version":1')
     with pytest.raises(ValidationError):
         DriftMonitor.load(data)
 
@@ -73,6 +73,6 @@ def test_damaged_numbers_are_refused() -> None:
     readings(monitor, seen, faces)
     document = json.loads(monitor.save())
     for damaged in ([0.0, 0.0, 0.0], {"shape": [3]}, {"shape": [4], "dtype": "<f8", "data": "AAAA"}):
-        document["charts"]["direction"]["mean"] = damaged
+        document["charts"]["direction"]["shift"] = damaged
         with pytest.raises(ValidationError):
             DriftMonitor.load(json.dumps(document).encode())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 import pytest
@@ -53,6 +54,21 @@ def test_offsets_are_means_and_never_trusted_blindly() -> None:
     assert usual.full.sd == SMALLEST_SD, "five personas alike do not make an offset certain"
     assert usual.sources["B"].mean == pytest.approx(-0.02)
     assert (usual.reference, usual.n_personas) == ("A", 5)
+
+
+def test_a_persona_who_scatters_wider_than_usual_is_soon_judged_by_her_own_scatter() -> None:
+    """Scatter taken for too small is a false alarm; alone, forty records are believed nearly as they are."""
+    width = 3.0
+    series = simulate(np.random.default_rng(3), Case("stable"), 20, BASELINE)
+    scales = []
+    for i in range(len(series)):
+        seen = series.observations(i)
+        middle = {
+            framing: fmean(s.score for s in seen if s.framing == framing) for framing in {s.framing for s in seen}
+        }
+        wide = [replace(s, score=middle[s.framing] + width * (s.score - middle[s.framing])) for s in seen]
+        scales.append(fitted(wide, SHIPPED).scale / fitted(seen, SHIPPED).scale)
+    assert median(scales) == pytest.approx(width, rel=0.12)
 
 
 def test_a_source_that_two_personas_used_is_not_usual() -> None:
