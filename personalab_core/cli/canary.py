@@ -49,4 +49,5 @@ def run(
         record = result.attempts[-1]
         say(f"{record.scenario}: {number(record.scores.composite)}, {record.sentence}")
     if found is not None:
-        say(" ".join(filter(None, (f"Canaries: {headline(found.status, persona)}", explanation(found.status)))))
+        name = studio.personas.name_of(persona)
+        say(" ".join(filter(None, (f"Canaries: {headline(found.status, name)}", explanation(found.status)))))

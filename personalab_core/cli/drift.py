@@ -40,6 +40,7 @@ def drift(
 
     Example: personalab drift daniperez --accept "new hair colour, agreed with the client"
     """
+    from personalab_core.config import PersonaStore
     from personalab_core.identity import DriftTracker
 
     config = chosen(context).load()
@@ -59,7 +60,7 @@ def drift(
     elif found is None:
         say(f"No measured picture of {persona} yet. Generate one: personalab generate image {persona}")
     else:
-        _say_found(persona, found, canaries)
+        _say_found(PersonaStore(config.paths.personas).name_of(persona), found, canaries)
         _say_summary(summary)
 
 
@@ -88,20 +89,26 @@ def _answer(config: Config, watch: DriftWatch, persona: str, reason: str, *, acc
     sentinel.close()
 
 
-def _say_found(persona: str, found: Drift, canaries: Drift | None) -> None:
-    from personalab_core.identity.drift.sentences import explanation, headline
+def _say_found(name: str, found: Drift, canaries: Drift | None) -> None:
+    from personalab_core.identity.drift.sentences import explanation, headline, named
 
-    say(headline(found.status, persona))
+    say(headline(found.status, name))
     if explanation(found.status):
         say(explanation(found.status))
     if found.open_alarm:
-        say(f'Is it normal from now on? personalab drift {persona} --accept "why"; or --hold "why".')
+        say(f'Is it normal from now on? personalab drift {found.persona} --accept "why"; or --hold "why".')
     if canaries is not None:
-        say(f"Canaries: {headline(canaries.status, persona)}")
+        say(f"Canaries: {headline(canaries.status, name)}")
     if found.events:
         say()
         rows = [
-            (f"{e.timestamp:%Y-%m-%d %H:%M}", e.event.replace("_", " "), str(e.number), e.sentence, e.reason)
+            (
+                f"{e.timestamp:%Y-%m-%d %H:%M}",
+                e.event.replace("_", " "),
+                str(e.number),
+                named(e.sentence, e.persona, name),
+                e.reason,
+            )
             for e in found.events
         ]
         print_table("", ("when (UTC)", "event", "#record", "what", "reason"), rows)

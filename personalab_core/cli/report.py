@@ -26,7 +26,7 @@ def report(
     from personalab_core.config import PersonaStore
     from personalab_core.views.records import Records
     from personalab_core.views.report import Month, build_report
-    from personalab_core.views.report_files import write_report
+    from personalab_core.views.report_files import INSTALL, write_report
 
     config = chosen(context).load()
     require_persona(config, persona)
@@ -42,4 +42,4 @@ def report(
         print_json({"html": html, "pdf": pdf, "finding": made.finding})
         return
     say(made.finding)
-    say(f"{html}\n{pdf}")
+    say(f"{html}\n{pdf}" if pdf else f"{html}\nNo PDF was written: that needs fpdf2 ({INSTALL}).")

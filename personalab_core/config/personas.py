@@ -43,6 +43,17 @@ class PersonaStore:
         """
         return self._path(persona_id).is_file()
 
+    def name_of(self, persona_id: str) -> str:
+        """Return a persona's name; the id of one that was never saved as a file, or whose file cannot be read.
+
+        Raises:
+            InputError: The id is not a valid persona id.
+        """
+        try:
+            return self.get(persona_id).name
+        except (UnknownPersonaError, ConfigError):
+            return persona_id
+
     def get(self, persona_id: str) -> Character:
         """Return one persona.
 

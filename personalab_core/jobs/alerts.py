@@ -21,9 +21,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from personalab_core.config import Config
+from personalab_core.config import Config, PersonaStore
 from personalab_core.config.atomic_files import write_atomic
 from personalab_core.errors import ConfigError, PersonalabError
+from personalab_core.identity.drift.sentences import named
 from personalab_core.identity.drift.watch import CANARY_FOLDER, MONITOR_FOLDER, DriftWatch
 from personalab_core.jobs.judging import judge
 from personalab_core.schemas import DriftEventRecord
@@ -78,9 +79,11 @@ class Webhook:
             raise ConfigError(f"{alerts.url_env} is not an address: expected one that begins with https://.")
         return cls(url, environ.get(alerts.secret_env) or None, alerts.format)
 
-    def body(self, event: DriftEventRecord) -> bytes:
-        """Return what is sent of an event."""
-        text = f"{event.persona}: {event.sentence}" + (f" Reason: {event.reason}" if event.reason else "")
+    def body(self, event: DriftEventRecord, name: str) -> bytes:
+        """Return what is sent of an event of a persona with this name."""
+        sentence = named(event.sentence, event.persona, name)
+        said = sentence if name in sentence else f"{name}: {sentence}"
+        text = said + (f" Reason: {event.reason}" if event.reason else "")
         if self.format == "slack":
             return json.dumps({"text": text}).encode()
         fields = event.model_dump(mode="json", exclude={"previous_hash"})
@@ -112,6 +115,7 @@ def send(
     webhook: Webhook,
     event: DriftEventRecord,
     *,
+    name: str,
     clock: Callable[[], datetime],
     sleeper: Callable[[float], None] = time.sleep,
 ) -> bool:
@@ -124,7 +128,7 @@ def send(
             return error.response.status_code == 429 or error.response.status_code >= 500
         return isinstance(error, httpx.TransportError)
 
-    body = webhook.body(event)
+    body = webhook.body(event, name)
     headers = webhook.headers(event, body, at=int(clock().timestamp()))
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(TRIES),
@@ -175,6 +179,7 @@ class DriftSentinel:
         webhook: Where to send; ``None`` only keeps the monitors' states up to date.
         clock: Current time.
         sleeper: Waits between tries.
+        name_of: What to call a persona.
     """
 
     def __init__(
@@ -184,7 +189,9 @@ class DriftSentinel:
         *,
         clock: Callable[[], datetime],
         sleeper: Callable[[float], None] = time.sleep,
+        name_of: Callable[[str], str] = str,
     ) -> None:
+        self._name_of = name_of
         self._watches, self._webhook, self._clock, self._sleeper = dict(watches), webhook, clock, sleeper
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -222,7 +229,7 @@ class DriftSentinel:
                 continue
             outbox = Outbox(log_dir, persona)
             for event in outbox.waiting(watch.events(persona).read().records, now=self._clock()):
-                if send(self._webhook, event, clock=self._clock, sleeper=self._sleeper):
+                if send(self._webhook, event, name=self._name_of(persona), clock=self._clock, sleeper=self._sleeper):
                     outbox.note(event)
                     sent += 1
         return sent
@@ -238,7 +245,8 @@ class DriftSentinel:
 
 def sentinel_of(config: Config, *, clock: Callable[[], datetime]) -> DriftSentinel:
     """Return the sentinel of a workspace: its timelines and those of its canaries."""
-    return DriftSentinel(watches_of(config, clock=clock), Webhook.of(config), clock=clock)
+    names = PersonaStore(config.paths.personas)
+    return DriftSentinel(watches_of(config, clock=clock), Webhook.of(config), clock=clock, name_of=names.name_of)
 
 
 def watches_of(config: Config, *, clock: Callable[[], datetime]) -> dict[Path, DriftWatch]:

@@ -44,21 +44,33 @@ _PLAIN = str.maketrans({"−": "-", "–": "-", "≥": ">=", "≤": "<=", "’":
 """What the PDF's fonts do not have, in letters they have."""
 
 
+LOST_LETTERS = (
+    "The fonts of this PDF do not have every letter of these names and reasons: such letters stand without their "
+    "accents, or as question marks. The HTML report has them all."
+)
+
+
 def can_write_reports() -> bool:
     """Return whether the extra ``report`` is installed."""
     return all(find_spec(name) is not None for name in ("jinja2", "fpdf"))
 
 
-def write_report(report: IdentityReport, folder: Path, *, stem: str) -> tuple[Path, Path]:
-    """Write ``<stem>.html`` and ``<stem>.pdf`` and return their paths.
+def write_report(report: IdentityReport, folder: Path, *, stem: str) -> tuple[Path, Path | None]:
+    """Write ``<stem>.html`` and ``<stem>.pdf`` and return their paths; no PDF, and ``None``, without fpdf2.
 
     Raises:
-        MissingDependencyError: The extra ``report`` is not installed.
+        MissingDependencyError: Jinja2 is not installed.
         WorkspaceError: The folder cannot be written.
     """
     html, pdf = folder / f"{stem}.html", folder / f"{stem}.pdf"
-    page, document = to_html(report), to_pdf(report)
+    page = to_html(report)
+    try:
+        document = to_pdf(report)
+    except MissingDependencyError:
+        document = None
     write_atomic(html, page.encode())
+    if document is None:
+        return html, None
     write_atomic(pdf, document)
     return html, pdf
 
@@ -89,7 +101,7 @@ def to_pdf(report: IdentityReport) -> bytes:
     """Return the report as PDF, A4.
 
     Its built-in fonts know the letters of western European languages; others lose their accents, or become
-    question marks.
+    question marks, and the document says so.
 
     Raises:
         MissingDependencyError: fpdf2 is not installed.
@@ -117,9 +129,15 @@ def to_pdf(report: IdentityReport) -> bytes:
     for line in report.method:
         _paragraph(pdf, line)
     _section(pdf, "Limits", keep_mm=40)
-    for line in report.limits:
+    for line in (*report.limits, *([LOST_LETTERS] if loses_letters(report) else [])):
         _paragraph(pdf, f"\u2022 {line}")
     return bytes(pdf.output())
+
+
+def loses_letters(report: IdentityReport) -> bool:
+    """Return whether a letter of the report is not in the PDF's fonts."""
+    said = (report.name, report.finding, report.summary, report.made, report.refused, report.events, report.stability)
+    return any(not _has(letter) for letter in repr(said).translate(_PLAIN))
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from benchmarks.drift_process import Case
 from personalab_core.cli.entry import app
+from personalab_core.config import PersonaStore
+from personalab_core.schemas import Character
 from tests.support.drift_timelines import write_timeline
 
 
@@ -32,6 +34,13 @@ def test_a_change_is_said_in_words_before_the_slope(workspace: Path) -> None:
     assert second.startswith("The adjusted level fell by 0.1")
     assert "--accept" in result.stdout
     assert "is not an alarm" in result.stdout
+
+
+def test_the_persona_is_called_by_its_name(workspace: Path) -> None:
+    PersonaStore(workspace / "personas").save(Character(id="mara", name="Mara Lindqvist"))
+    said = run(workspace, "mara").stdout
+    assert said.startswith("Mara Lindqvist has changed since about record ")
+    assert "personalab drift mara --accept" in said, "what is typed is the id"
 
 
 def test_the_answer_is_recorded_and_carried_out(workspace: Path) -> None:

@@ -42,7 +42,11 @@ def sentinel(
 ) -> DriftSentinel:
     watch = DriftWatch(root / "drift", root, clock=lambda: NOW)
     return DriftSentinel(
-        {root / "drift": watch}, webhook, clock=lambda: at, sleeper=(waits if waits is not None else []).append
+        {root / "drift": watch},
+        webhook,
+        clock=lambda: at,
+        sleeper=(waits if waits is not None else []).append,
+        name_of={"mara": "Mara Lindqvist"}.get,  # type: ignore[arg-type]
     )
 
 
@@ -56,7 +60,7 @@ def test_an_event_is_sent_signed_and_once(changed: Path, server: LoopbackServer)
     assert headers["x-personalab-signature"] == sign(SECRET, body, int(headers["x-personalab-timestamp"]))
     assert headers["x-personalab-delivery"] == call.body["event"]["record_hash"]
     assert call.body["event"]["state"] == "level_down"
-    assert call.body["text"].startswith("mara: mara has changed since about record")
+    assert call.body["text"].startswith("Mara Lindqvist has changed since about record"), "the name, not the id"
 
 
 def test_slack_takes_a_text(changed: Path, server: LoopbackServer) -> None:

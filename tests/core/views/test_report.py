@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from personalab_core.views.history import PersonaHistory
 from personalab_core.views.records import Records
 from personalab_core.views.report import IdentityReport, Month, build_report, months_of
 from personalab_core.views.report_chart import BLUE, WINE, Label, ReportChart, Stroke, shapes_of, to_svg
-from personalab_core.views.report_files import plain, to_html, to_pdf, write_report
+from personalab_core.views.report_files import loses_letters, plain, to_html, to_pdf, write_report
 from tests.support.workspace_builder import NOW, WorkspaceBuilder
 
 
@@ -88,6 +89,21 @@ def test_a_month_without_a_record_is_said(typical: Mapping[str, PersonaHistory],
     assert empty.finding == "Nothing was made of Noor in this month."
     assert to_svg(empty.chart) == "<p>No record in this month.</p>"
     assert to_pdf(empty).startswith(b"%PDF-")
+
+
+def test_without_the_pdf_library_the_html_is_written_all_the_same(
+    report: IdentityReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    html, pdf = write_report(report, tmp_path, stem="ines-2026-11")
+    assert pdf is None
+    assert [path.name for path in tmp_path.iterdir()] == [html.name]
+
+
+def test_the_pdf_says_where_it_lacks_letters(report: IdentityReport) -> None:
+    assert not loses_letters(report), "Inès is western European"
+    assert loses_letters(replace(report, name="Żaneta"))
+    assert len(to_pdf(replace(report, summary="Żaneta"))) > len(to_pdf(replace(report, summary="Zaneta")))
 
 
 def test_letters_the_pdf_lacks_lose_their_accents() -> None:
