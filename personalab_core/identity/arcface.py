@@ -19,7 +19,7 @@ from personalab_core.identity.geometric import GeometricEvaluator
 from personalab_core.identity.matching import FaceMatcher
 from personalab_core.schemas.evaluation import EmbeddingScore, EvaluationResult, EvaluatorInfo
 
-SCORING_VERSION = "1"
+SCORING_VERSION = "2"
 """Raised when the same picture would get another number."""
 
 DEFAULT_SIMILARITY_THRESHOLD = 0.55

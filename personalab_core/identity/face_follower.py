@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, runtime_checkable
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from personalab_core.identity.facts import Array, Face, FaceFacts
 from personalab_core.identity.frame_extractor import ExtractedFrame
+from personalab_core.identity.frame_grid import Grid
 
 WHOLE_EVERY_S = 1.0
 """A person who comes into the picture is seen after this time at the latest."""
@@ -29,10 +31,6 @@ MAX_SCENE_CHANGE = 12.0
 """Mean change of grey levels (of 255) between two frames from which it may be another shot; not calibrated."""
 RECOGNISED_EVERY_S = 2.0
 """The longest time a look at a face is carried over."""
-GRID_CELLS = 64
-"""Cells of the grid over the smaller side of a frame, by whose mean grey levels frames are compared."""
-MARGIN = 0.25
-"""Share of a face's size by which its surroundings reach beyond its box: hair, chin, a hand that comes near."""
 
 _NO_BOXES, _NO_POINTS = np.empty((0, 5), np.float32), np.empty((0, 5, 2), np.float32)
 
@@ -109,7 +107,8 @@ class FaceFollower:
 
     Attributes:
         analyser: Its steps.
-        workers: Threads that recognise, beside the one that decodes and finds.
+        workers: Threads that recognise; one of them is the caller's, which decodes and finds before that. More busy
+            threads than cores drive each other out of the caches (a tenth of the work on two cores).
         still: When a face is not looked at again; ``None`` recognises each in every frame.
     """
 
@@ -121,16 +120,16 @@ class FaceFollower:
     _sighted: tuple[_Sighting, ...] = field(default=(), init=False)
 
     def looks(self, frames: Iterable[ExtractedFrame]) -> Iterator[Look]:
-        """Yield each frame with its faces, in order; at most ``workers + 3`` frames are held in memory."""
+        """Yield each frame with its faces, in order; at most ``workers + 4`` frames are held in memory."""
         waiting: deque[_Pending] = deque()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="recognise") as pool:
+        with ThreadPoolExecutor(max(1, self.workers - 1), thread_name_prefix="recognise") as pool:
             try:
                 for frame in frames:
                     waiting.append(self._begin(frame, pool))
-                    if len(waiting) > self.workers + 1:
-                        yield waiting.popleft().look()
+                    if len(waiting) > self.workers + 2:
+                        yield _oldest(waiting)
                 while waiting:
-                    yield waiting.popleft().look()
+                    yield _oldest(waiting)
             finally:
                 for pending in waiting:
                     pending.cancel()
@@ -165,7 +164,7 @@ class FaceFollower:
         new = [not any(seen.is_at(box) for seen in held) for box in found[0]]
         faces, crops = self.analyser.sight(frame.image, found[0][new], found[1][new])
         sighted = [
-            _Sighting(face, None if crop is None else pool.submit(self.analyser.recognise, face, crop), time_s, grid)
+            _Sighting(face, None if crop is None else _Recognition(self.analyser, face, crop, pool), time_s, grid)
             for face, crop in zip(faces, crops, strict=True)
         ]
         self._sighted = (*held, *sighted)
@@ -204,45 +203,32 @@ class FaceFollower:
         return (boxes, points) if _apart([*boxes, *(seen.face.box for seen in held)]) else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
-    """Mean grey levels of a frame's square cells, in which its noise is averaged out.
+class _Recognition:
+    """The recognition of one face, by a thread of the pool, or by the caller's if that comes first."""
 
-    Attributes:
-        levels: (h, w) uint8.
-        cell_px: Side of a cell.
-    """
+    def __init__(self, analyser: StagedAnalyser, face: Face, aligned: Picture, pool: Executor) -> None:
+        self._recognise = partial(analyser.recognise, face, aligned)
+        self._future = pool.submit(self._recognise)
+        self._taken_over: Face | None = None
 
-    levels: Picture
-    cell_px: int
+    def is_done(self) -> bool:
+        """Return whether the face is known already, or nobody will recognise it any more."""
+        return self._future.done()
 
-    @classmethod
-    def of(cls, luma: Picture) -> Self:
-        """Return the grid of a frame's (H, W) uint8 grey levels."""
-        import cv2
+    def take_over(self) -> bool:
+        """Recognise the face here, unless another thread has begun to; return whether that was done."""
+        if self._future.done() or not self._future.cancel():
+            return False
+        self._taken_over = self._recognise()
+        return True
 
-        cell_px = max(1, min(luma.shape) // GRID_CELLS)
-        height, width = luma.shape[0] // cell_px, luma.shape[1] // cell_px
-        covered = luma[: height * cell_px, : width * cell_px]
-        return cls(np.asarray(cv2.resize(covered, (width, height), interpolation=cv2.INTER_AREA), np.uint8), cell_px)
+    def cancel(self) -> None:
+        """Do not begin it any more."""
+        self._future.cancel()
 
-    def change(self, other: Grid, *, around: Array | None = None) -> tuple[float, float]:
-        """Return mean and peak of the change to another frame, of all of it or around a box in pixels."""
-        import cv2
-
-        if self.levels.shape != other.levels.shape:
-            return np.inf, np.inf
-        part = np.s_[:, :] if around is None else self._place(around)
-        difference = cv2.absdiff(self.levels[part], other.levels[part])
-        return float(difference.mean()), float(difference.max())
-
-    def _place(self, box: Array) -> tuple[slice, slice]:
-        """Return the cells of a box and its surroundings, at least one."""
-        margin = MARGIN * max(float(box[2] - box[0]), float(box[3] - box[1]))
-        x0, y0 = (max(0, int((float(value) - margin) / self.cell_px)) for value in box[:2])
-        x1, y1 = (int((float(value) + margin) / self.cell_px) + 1 for value in box[2:4])
-        last_y, last_x = self.levels.shape[0] - 1, self.levels.shape[1] - 1
-        return slice(min(y0, last_y), max(y1, 1)), slice(min(x0, last_x), max(x1, 1))
+    def result(self) -> Face:
+        """Return the recognised face, once it is."""
+        return self._taken_over or self._future.result()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,7 +236,7 @@ class _Sighting:
     """A face that was looked at: what is known of it, and the frame in which it was recognised."""
 
     face: Face
-    recognition: Future[Face] | None
+    recognition: _Recognition | None
     time_s: float
     grid: Grid
     carried: bool = False
@@ -273,15 +259,32 @@ class _Pending:
     direct: bool
     sightings: tuple[_Sighting, ...]
 
+    def is_ready(self) -> bool:
+        """Return whether all faces are recognised."""
+        return all(seen.recognition is None or seen.recognition.is_done() for seen in self.sightings)
+
+    def take_over(self) -> bool:
+        """Recognise a face here that no other thread has begun with; return whether there was one."""
+        return any(seen.recognition is not None and seen.recognition.take_over() for seen in self.sightings)
+
     def look(self) -> Look:
+        """Return the look, once all faces are recognised."""
         faces = [seen.done() for seen in self.sightings]
         carried = tuple(face for face, seen in zip(faces, self.sightings, strict=True) if seen.carried)
         return Look(self.frame, _facts(faces, self.frame.image), self.whole, self.direct, carried)
 
     def cancel(self) -> None:
+        """Recognise none of the faces any more."""
         for seen in self.sightings:
             if seen.recognition is not None:
                 seen.recognition.cancel()
+
+
+def _oldest(waiting: deque[_Pending]) -> Look:
+    """Return the look at the frame that waits longest; until it is ready, recognise the latest faces here."""
+    while not waiting[0].is_ready() and any(pending.take_over() for pending in reversed(waiting)):
+        pass
+    return waiting.popleft().look()
 
 
 def _facts(faces: Iterable[Face], image: Picture) -> FaceFacts:

@@ -1,7 +1,7 @@
 """The one place that knows InsightFace: loads a model pack once and looks at pictures.
 
 Load it once and hand it to everything that measures. Compared with a plain ``FaceAnalysis().get()``
-it loads and runs only detector, 106-point landmarks and recogniser, detects at 320 px first, and keeps
+it loads and runs only detector, 106-point landmarks and recogniser, begins with a glance (``face_finder``), and keeps
 idle worker threads from spinning: with several sessions, ONNX Runtime's default makes the second core
 worthless (``benchmarks/face_runtime.py`` measures all of it).
 """
@@ -26,21 +26,12 @@ import numpy as np
 import numpy.typing as npt
 
 from personalab_core.errors import InputError, MissingDependencyError, ModelPackError
-from personalab_core.identity.facts import MIN_FACE_PX, Array, Face, FaceFacts, facts_of_file, fine_detail, obstacle
+from personalab_core.identity.face_finder import DETECTOR_SIZES_PX, FaceFinder
+from personalab_core.identity.facts import Array, Face, FaceFacts, facts_of_file, fine_detail, obstacle
 from personalab_core.identity.pack_download import Announce, Progress, download_pack
 from personalab_core.identity.packs import DEFAULT_PACK, ModelPack, find_pack
 from personalab_core.identity.pose import Pose, pose_from_5, pose_from_106
 from personalab_core.schemas.evaluation import MeasurementStatus
-
-DETECTOR_SIZES_PX = (320, 640)
-"""Longer side of the detector's input, tried in this order. Four times the work at 640 px buys only small faces."""
-
-_SHORTER_SIDES = (0.6, 0.8, 1.0)
-# Shares of the longer side; few, because InsightFace keeps one session for each shape.
-
-SMALL_ON_DETECTOR_PX = 36.0
-"""Smaller side, in detector pixels, below which the next larger size is tried: there the key points, which
-decide the alignment, are several percent of the eye distance worse (measured on rendered full bodies)."""
 
 MAX_FACES = 16
 """Most faces measured per picture, largest first; all are counted."""
@@ -49,14 +40,6 @@ MAX_THREADS = 4
 """Default ceiling of threads per model; measured gains end about there."""
 
 _WANTED = ("detection", "landmark_2d_106", "recognition")
-_MIN_ON_DETECTOR_PX = 8
-
-NEAR_INPUT_PX = 128
-SURROUNDINGS = 2.25
-"""A known face is looked for again in this many times its box, scaled to this size for the detector: there it is as
-large as in a close portrait at 320 px."""
-
-_NO_BOXES, _NO_POINTS = np.empty((0, 5), np.float32), np.empty((0, 5, 2), np.float32)
 
 
 class FaceRuntime:
@@ -69,12 +52,11 @@ class FaceRuntime:
     """
 
     def __init__(self, analysis: Any, pack: ModelPack, *, detector_sizes: Sequence[int] = DETECTOR_SIZES_PX) -> None:
-        self._detector = analysis.models["detection"]
+        self._finder = FaceFinder(analysis.models["detection"], tuple(sorted(detector_sizes)))
         self._landmarks = analysis.models.get("landmark_2d_106")
         self._recogniser = analysis.models["recognition"]
         self._alone: Any = None
         self._lock = threading.Lock()
-        self._detector_sizes = tuple(sorted(detector_sizes))
         self.pack = pack
         self.pack_hash = pack.hash()
         self.library_versions = _library_versions()
@@ -98,7 +80,8 @@ class FaceRuntime:
             pack: ``buffalo_l``, the bundled ``simface``, or a folder of ONNX files.
             root: Where named packs are kept, ``~/.insightface`` by default.
             n_threads: Threads per model; by default the available cores, at most 4.
-            detector_sizes: Longer sides of the detector's input in pixels, multiples of 160.
+            detector_sizes: Longer sides of the detector's input in pixels, multiples of 160, for pictures for which
+                a glance is not enough.
             providers: ONNX Runtime execution providers.
             allow_download: Whether a missing ``buffalo_l`` may be fetched.
             announce: Told before anything is fetched; required for a download.
@@ -146,21 +129,14 @@ class FaceRuntime:
             InputError: The array is of another shape or type.
         """
         _check_image(image_bgr)
-        return self._detect(image_bgr)
+        return self._finder.find(image_bgr)
 
     def find_near(self, image_bgr: npt.NDArray[np.uint8], box: Array) -> tuple[Array, Array]:
         """Return the face in place of an earlier ``box``, as :meth:`find` does; none if it is not there.
 
-        Only the surroundings of the box are searched, at a tenth of the cost.
+        Only the surroundings of the box are searched, at a tenth of the cost of 320 px.
         """
-        x0, y0, x1, y1 = _surroundings(box, image_bgr.shape)
-        part = np.ascontiguousarray(image_bgr[y0:y1, x0:x1])
-        if min(part.shape[:2]) < MIN_FACE_PX:
-            return _NO_BOXES, _NO_POINTS
-        found, points = self._detector.detect(part, input_size=(NEAR_INPUT_PX, NEAR_INPUT_PX), max_num=1)
-        corner = np.array([x0, y0], np.float32)
-        moved = np.concatenate([found[:, :2] + corner, found[:, 2:4] + corner, found[:, 4:]], axis=1)
-        return moved.astype(np.float32), (points + corner).astype(np.float32)
+        return self._finder.find_near(image_bgr, box)
 
     def sight(
         self, image_bgr: npt.NDArray[np.uint8], boxes: Array, points: Array
@@ -187,25 +163,6 @@ class FaceRuntime:
         with self._lock:
             self._alone = self._alone or _on_one_thread(self._recogniser)
         return _recognised(face, aligned, self._alone)
-
-    def _detect(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return (N, 5) boxes with confidence and (N, 5, 2) points, from the smallest detector size that will do."""
-        boxes, points = _NO_BOXES, _NO_POINTS
-        longest_px, shortest_px = max(image.shape[:2]), min(image.shape[:2])
-        if shortest_px < MIN_FACE_PX:
-            return boxes, points  # no room for a face that could be measured
-        for size in self._detector_sizes:
-            scale = size / longest_px
-            if shortest_px * scale < _MIN_ON_DETECTOR_PX:
-                continue  # InsightFace would scale such a strip to nothing and fail
-            found, found_points = self._detector.detect(image, input_size=detector_input(image.shape, size))
-            if len(found):
-                boxes, points = found, found_points
-            if len(boxes) and _smaller_sides(boxes).max() * scale >= SMALL_ON_DETECTOR_PX:
-                break
-            if scale >= 1:
-                break  # a larger input would only magnify the picture
-        return boxes, points
 
     def _look(
         self,
@@ -237,20 +194,6 @@ class FaceRuntime:
         from insightface.utils.face_align import norm_crop
 
         return np.asarray(norm_crop(image, landmark=face.points5, image_size=self._recogniser.input_size[0]), np.uint8)
-
-
-def detector_input(shape: Sequence[int], size: int) -> tuple[int, int]:
-    """Return (width, height) of the smallest detector input that holds a picture scaled to this longer side.
-
-    A square would fill the rest with black, which costs as much to search as a face.
-
-    >>> detector_input((1250, 1000, 3), 320), detector_input((1080, 1920, 3), 320), detector_input((500, 500, 3), 640)
-    ((256, 320), (320, 192), (640, 640))
-    """
-    height_px, width_px = shape[:2]
-    share = min(height_px, width_px) / max(height_px, width_px)
-    shorter = round(size * next(side for side in _SHORTER_SIDES if share <= side))
-    return (shorter, size) if height_px >= width_px else (size, shorter)
 
 
 def normalised(vector: npt.ArrayLike) -> npt.NDArray[np.float32] | None:
@@ -345,21 +288,8 @@ def _pose(points106: npt.NDArray[np.float32] | None, points5: npt.NDArray[np.flo
     return pose_from_106(points106) if points106 is not None else pose_from_5(points5)
 
 
-def _surroundings(box: Array, shape: Sequence[int]) -> tuple[int, int, int, int]:
-    """Return x0, y0, x1, y1 of the square around a box, within the picture."""
-    half = SURROUNDINGS / 2 * float(max(box[2] - box[0], box[3] - box[1]))
-    x, y = float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2
-    height_px, width_px = shape[:2]
-    x0, y0, x1, y1 = (round(value) for value in (x - half, y - half, x + half, y + half))
-    return max(0, x0), max(0, y0), min(width_px, x1), min(height_px, y1)
-
-
 def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
-
-
-def _smaller_sides(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.asarray(np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]))
 
 
 def _check_image(image: npt.NDArray[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -79,6 +80,25 @@ def test_every_face_of_every_frame_is_recognised_in_order() -> None:
     assert sorted(finder.recognised) == [60 + i for i in range(12)]
     vectors = [look.facts.faces[0].embedding for look in seen]
     assert all(np.array_equal(v, unit(60 + i, 100, 1)) for i, v in enumerate(vectors) if v is not None)
+
+
+def test_the_callers_thread_recognises_too_while_it_would_wait() -> None:
+    """The other thread comes no further until the caller's has recognised a face."""
+    helped, caller = threading.Event(), threading.current_thread()
+
+    class Waiting(SquareFinder):
+        def recognise(self, face: Face, aligned: Picture) -> Face:
+            if threading.current_thread() is caller:
+                helped.set()
+            assert helped.wait(timeout=30)
+            return super().recognise(face, aligned)
+
+    finder = Waiting()
+    seen = looks(finder, [picture((LEFT, 60 + i)) for i in range(12)])
+    assert [look.facts.faces[0].embedding.tolist() for look in seen] == [
+        unit(60 + i, 100, 1).tolist() for i in range(12)
+    ]
+    assert sorted(finder.recognised) == [60 + i for i in range(12)]
 
 
 def test_the_whole_frame_is_searched_once_a_second_only_while_the_face_stays() -> None:
