@@ -16,7 +16,7 @@ from personalab_core.generation.retry_policy import RetryPolicy
 from personalab_core.generation.submitting import Route, submit, submit_async
 from personalab_core.generation.transport import TransportRetry
 from personalab_core.llm import ImagePart, LLMClient, LLMImageResponse, Part, Seedable, provider_of
-from personalab_core.llm.client import ResumableImages
+from personalab_core.llm.client import FindsImages, ResumableImages
 from personalab_core.observability import StoredPicture, store_picture
 from personalab_core.observability.ledger import SubmissionLedger
 from personalab_core.prompts import AnchorTemplate
@@ -157,14 +157,16 @@ class ImageGenerator:
         client = self._client_for(request)
         if isinstance(client, ResumableImages):
             start = self._asking(client.submit_image, request)
-            return Route(self._asking(client.generate_image, request), start, client.collect_image)
+            find = self._asking(client.find_image, request) if isinstance(client, FindsImages) else None
+            return Route(self._asking(client.generate_image, request), start, client.collect_image, find)
         return Route(self._asking(client.generate_image, request))
 
     def _async_route(self, request: GenerationRequest) -> Route[Awaitable[LLMImageResponse]]:
         client = self._client_for(request)
         if isinstance(client, ResumableImages):
             start = self._asking(client.submit_image_async, request)
-            return Route(self._asking(client.generate_image_async, request), start, client.collect_image_async)
+            find = self._asking(client.find_image_async, request) if isinstance(client, FindsImages) else None
+            return Route(self._asking(client.generate_image_async, request), start, client.collect_image_async, find)
         return Route(self._asking(client.generate_image_async, request))
 
     def _asking(self, method: Callable[..., A], request: GenerationRequest) -> Callable[[], A]:

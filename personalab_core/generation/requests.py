@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +46,10 @@ class Ticket(Protocol):
 
     def standing(self) -> Standing:
         """Return what is known of an earlier submission of the same call."""
+        ...
+
+    def doubt(self) -> Doubt:
+        """Return what helps to find the operation that the submission in hand may have started."""
         ...
 
     def submit(self) -> None:
@@ -120,6 +125,19 @@ class GenerationResponse:
             model_version=self.model_version,
             cost=self.cost,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A submission of which no id is known.
+
+    Attributes:
+        since: When it was about to be sent.
+        others: Operations of other submissions.
+    """
+
+    since: datetime
+    others: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

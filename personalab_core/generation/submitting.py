@@ -37,11 +37,14 @@ class Route(Generic[A]):
         whole: Sends the request and waits for the answer.
         start: Starts a long operation and returns its id; ``None`` if the client knows none.
         collect: Waits for the operation of an id; may be repeated.
+        find: Looks for the operation that a request cut off at that time has started, leaving out those of others;
+            ``None`` if the client cannot.
     """
 
     whole: Callable[[], A]
     start: Callable[[], Any] | None = None
     collect: Callable[[str], A] | None = None
+    find: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,28 +131,46 @@ def _steps(route: Route[Any], ticket: Ticket, respond: Callable[[Any], Generatio
     known = ticket.standing()
     if known.answer is not None:
         return known.answer
-    if known.possibly_paid:
+    operation_id = known.operation_id
+    if known.possibly_paid and (operation_id := (yield from _found(route, ticket))) is None:
         raise PossiblyPaidError(
             "unknown, possibly paid: an earlier run submitted this call and ended before it learned the answer. "
             "It is repeated only with leave: resume with --repeat-possibly-paid, or set runtime.retry.retry_ambiguous",
             provider=ticket.provider,
         )
-    operation_id = known.operation_id
     if operation_id is None:
         ticket.submit()
         try:
             answered = yield _Ask(route.start or route.whole, is_noted=route.start is not None)
         except ProviderTimeoutError as error:
             ticket.unanswered(error)
-            raise
+            if (operation_id := (yield from _found(route, ticket))) is None:
+                raise
         except PersonalabError as error:
             ticket.refused(error)
             raise
-        if route.start is None:
-            return respond(answered)
-        operation_id = str(answered)
-        ticket.accepted(operation_id)
+        else:
+            if route.start is None:
+                return respond(answered)
+            operation_id = str(answered)
+            ticket.accepted(operation_id)
     return (yield from _collect(route, ticket, operation_id, respond))
+
+
+def _found(route: Route[Any], ticket: Ticket) -> Generator[_Ask, Any, str | None]:
+    """Look for the operation that a request without an answer may have started, and write its id down."""
+    if route.find is None:
+        return None
+    doubt = ticket.doubt()
+    try:
+        operation_id: str | None = yield _Ask(
+            partial(route.find, since=doubt.since, others=doubt.others), is_noted=True
+        )
+    except PersonalabError:
+        return None  # nobody can be asked just now: it stays in doubt
+    if operation_id is not None:
+        ticket.accepted(operation_id)
+    return operation_id
 
 
 def _collect(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from personalab_core.config import Config
 from personalab_core.errors import PersonalabError
-from personalab_core.generation.requests import GenerationResponse, Standing
+from personalab_core.generation.requests import Doubt, GenerationResponse, Standing
 from personalab_core.llm.prices import worst_case_price
 from personalab_core.observability.budget import Budget
 from personalab_core.observability.ledger import SUBMISSIONS_FILE, SubmissionLedger
@@ -75,6 +75,13 @@ class LedgerTicket:
             # Within one run the retry policy has decided whether the next try is made.
             return Standing()
         return Standing(possibly_paid=True)
+
+    def doubt(self) -> Doubt:
+        """Return when the submission in hand was about to be sent, and which operations belong to others."""
+        known = self._submission()
+        if known is None:
+            raise ValueError("nothing was submitted")
+        return Doubt(known.submitted_at, self._ledger.operation_ids())
 
     def submit(self) -> None:
         """Reserve the money and write that the call is about to be sent."""

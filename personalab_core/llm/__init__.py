@@ -6,6 +6,7 @@ factory only when that vendor is asked for.
 """
 
 from personalab_core.llm.client import (
+    FindsImages,
     ImagePart,
     LLMClient,
     LLMImageResponse,
@@ -22,6 +23,7 @@ from personalab_core.llm.factory import create_client
 from personalab_core.llm.routing import RoutingClient, provider_of
 
 __all__ = [
+    "FindsImages",
     "ImagePart",
     "LLMClient",
     "LLMImageResponse",

@@ -7,8 +7,9 @@ and says why in ``block_reason`` or ``finish_reason``. Exceptions are those of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from personalab_core.schemas import Cost
@@ -224,6 +225,37 @@ class ResumableImages(Protocol):
 
     async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
         """:meth:`collect_image` without blocking the event loop; to cancel it leaves the operation running."""
+        ...
+
+
+@runtime_checkable
+class FindsImages(Protocol):
+    """Optional: finds an operation again whose id never arrived, because process or connection ended too early."""
+
+    def find_image(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str, since: datetime, others: Collection[str]
+    ) -> str | None:
+        """Return the id of the operation that this very request has started; ``None`` if that cannot be told. Free.
+
+        ``None`` says nothing about money: the request may have been carried out all the same.
+
+        Args:
+            parts: As they were sent.
+            aspect_ratio: Likewise.
+            model_name: Likewise.
+            since: When it was sent, by this machine's clock, with zone.
+            others: Operations that are known to belong to other requests.
+
+        Raises:
+            MissingKeyError: No key is set.
+            LLMError: The provider could not be asked.
+        """
+        ...
+
+    async def find_image_async(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str, since: datetime, others: Collection[str]
+    ) -> str | None:
+        """:meth:`find_image` without blocking the event loop."""
         ...
 
 

@@ -13,7 +13,8 @@ import asyncio
 import base64
 import binascii
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ from personalab_core.llm.vendor_errors import translated
 
 try:
     from replicate.client import Client
+    from replicate.pagination import Page
     from replicate.prediction import Prediction
 except ImportError as error:
     raise MissingDependencyError(
@@ -43,6 +45,7 @@ except ImportError as error:
     ) from error
 
 from personalab_core.llm.replicate_errors import VENDOR, Transport, policy_block, table
+from personalab_core.llm.replicate_search import PredictionSearch
 
 KEY_VARIABLES = VENDOR.key_variables
 
@@ -163,6 +166,42 @@ class ReplicateAdapter(NoText, NoVideo):
             images = [await self._patience.until_async(partial(self._fetch_async, url)) for url in urls]
         return self._response(prediction, images)
 
+    def find_image(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str, since: datetime, others: Collection[str]
+    ) -> str | None:
+        """Return the id of the prediction that this request has started, if Replicate's list shows exactly one.
+
+        Without a seed requests cannot be told apart, and it is ``None``.
+        """
+        search = self._search(parts, aspect_ratio, model_name, since, others)
+        sdk, transport = self._open(is_async=False)
+        try:
+            while search is not None and (path := search.next_path) is not None:
+                search.take(self._patience.until(partial(_listed, sdk, path)))
+        finally:
+            transport.close()
+        return search.found if search else None
+
+    async def find_image_async(
+        self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str, since: datetime, others: Collection[str]
+    ) -> str | None:
+        """:meth:`find_image` without blocking the event loop."""
+        search = self._search(parts, aspect_ratio, model_name, since, others)
+        sdk, transport = self._open(is_async=True)
+        try:
+            while search is not None and (path := search.next_path) is not None:
+                search.take(await self._patience.until_async(partial(_listed_async, sdk, path)))
+        finally:
+            await transport.aclose()
+        return search.found if search else None
+
+    def _search(
+        self, parts: Sequence[Part], aspect_ratio: str, model_name: str, since: datetime, others: Collection[str]
+    ) -> PredictionSearch | None:
+        request = self._request(parts, aspect_ratio, model_name)
+        seed_input = model_row(VENDOR.provider, model_name, ReplicateModel, self._row).seed_input
+        return PredictionSearch(request, since, others) if seed_input in request["input"] else None
+
     def _open(self, *, is_async: bool) -> tuple[Client, Transport]:
         """Return a client of the package and the connections to close after use."""
         key = VENDOR.require_key(self._api_key)
@@ -228,6 +267,16 @@ async def _look_async(sdk: Client, operation_id: str) -> Prediction | None:
     with translated(table):
         prediction = await sdk.predictions.async_get(operation_id)
     return prediction if prediction.status in _FINISHED else None
+
+
+def _listed(sdk: Client, path: str) -> Page[Prediction]:
+    with translated(table):
+        return sdk.predictions.list(path)
+
+
+async def _listed_async(sdk: Client, path: str) -> Page[Prediction]:
+    with translated(table):
+        return await sdk.predictions.async_list(path)
 
 
 def _outputs_of(prediction: Prediction) -> list[str]:

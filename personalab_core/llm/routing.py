@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self, cast, get_args
 
 from personalab_core.llm.client import (
+    FindsImages,
     LLMClient,
     LLMImageResponse,
     LLMTextResponse,
@@ -149,6 +150,14 @@ class _ResumesImages(RoutingClient):
     async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
         """Delegate to the image client."""
         return await self._images.collect_image_async(operation_id)
+
+    def find_image(self, **request: Any) -> str | None:
+        """Delegate to the image client; one that cannot look for its operations finds none."""
+        return self._images.find_image(**request) if isinstance(self._images, FindsImages) else None
+
+    async def find_image_async(self, **request: Any) -> str | None:
+        """:meth:`find_image` without blocking the event loop."""
+        return await self._images.find_image_async(**request) if isinstance(self._images, FindsImages) else None
 
     @property
     def _images(self) -> ResumableImages:

@@ -175,6 +175,12 @@ class SubmissionLedger:
             known = [s for of_asset in self._by_asset.values() for s in of_asset]
         return tuple(s for s in known if s.possibly_paid and run_id in (None, s.call.run_id))
 
+    def operation_ids(self) -> frozenset[str]:
+        """Return the ids of all long operations that are known."""
+        with self._lock:
+            self._catch_up()
+            return frozenset(s.operation_id for s in self._by_id.values() if s.operation_id is not None)
+
     def release(self, submissions: Iterable[Submission]) -> None:
         """Write a person's leave to repeat these although they may have been paid."""
         for submission in submissions:
@@ -246,7 +252,8 @@ class SubmissionLedger:
         more = ("anchor_sha256", "asset_type", "run_id")
         call = Call(**{name: fields[name] for name in (*names, *more)})
         day = (self._newest or datetime.now(UTC)).astimezone(UTC).date()
-        submission = Submission(fields["submission_id"], call, "submitted", day, fields["worst_case_usd"])
+        when = datetime.fromisoformat(fields["timestamp"])
+        submission = Submission(fields["submission_id"], call, "submitted", day, fields["worst_case_usd"], when)
         self._by_id[submission.id] = submission
         self._by_asset.setdefault((call.persona, call.asset_id), []).append(submission)
         self._count(submission, submission.counts_usd)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from personalab_core.schemas import SubmissionAnswer, SubmissionEvent
 from personalab_core.schemas.records import CallType
@@ -43,6 +43,7 @@ class Submission:
         call: What was asked for.
         event: The last that is known.
         day: What day's budget pays (UTC).
+        submitted_at: When it was about to be sent.
         worst_case_usd: What it counts as until its price is known.
         operation_id: The provider's id of the long operation, once there is one.
         answer: What came, if it is answered.
@@ -54,6 +55,7 @@ class Submission:
     event: SubmissionEvent
     day: date
     worst_case_usd: float
+    submitted_at: datetime
     operation_id: str | None = None
     answer: SubmissionAnswer | None = None
     error: str | None = None

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 
 from personalab_core.errors import ProviderTimeoutError
 from personalab_core.llm import LLMClient, LLMImageResponse, LLMTextResponse, LLMVideoResponse, Part
-from personalab_core.llm.client import ResumableImages, ResumableVideos
+from personalab_core.llm.client import FindsImages, ResumableImages, ResumableVideos
 from personalab_core.runtime.cluster_crew import TRIES, Answer, Crew, WorkerLostError
 
 
@@ -114,6 +114,16 @@ class _CollectsImages(ClusterClient):
     async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
         """Return what an operation made."""
         return cast("LLMImageResponse", await self._collect("collect_image_async", operation_id))
+
+    def find_image(self, **request: Any) -> str | None:
+        """Return the operation that a request has started; not inside an event loop."""
+        return asyncio.run(self.find_image_async(**request))
+
+    async def find_image_async(self, **request: Any) -> str | None:
+        """Return the operation that a request has started; ``None`` where the real client cannot look for it."""
+        if not isinstance(self._model, FindsImages):
+            return None
+        return cast("str | None", await self._call("find_image_async", request))
 
 
 class _CollectsVideos(ClusterClient):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ import pytest
 pytest.importorskip("replicate")
 
 from personalab_core.errors import InvalidRequestError, OutputLostError
-from personalab_core.llm import ResumableImages, ResumableVideos
+from personalab_core.llm import FindsImages, ResumableImages, ResumableVideos
 from personalab_core.llm.replicate_adapter import ReplicateAdapter
+from personalab_core.llm.replicate_search import MAX_PAGES
 from tests.support.loopback import Reply
 from tests.support.vendors import (
     ANSWERED,
@@ -150,4 +153,73 @@ def test_a_status_the_sdk_does_not_know_ends_the_wait(rig: Rig) -> None:
 
 def test_it_can_be_resumed(rig: Rig) -> None:
     assert isinstance(rig.adapter, ResumableImages)
+    assert isinstance(rig.adapter, FindsImages)
     assert not isinstance(rig.adapter, ResumableVideos)
+
+
+SENT_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+KONTEXT = "black-forest-labs/flux-kontext-pro"
+
+
+def listed(name: str, at: str = "2026-11-22T10:00:01.5Z", *, model: str = KONTEXT, **inputs: Any) -> dict[str, Any]:
+    """A prediction as the list shows it; what tells requests apart is that of a request with seed 7."""
+    shown = {"prompt": PROMPT, "aspect_ratio": "4:5", "output_format": "png", "seed": 7, "input_image": uri(REFERENCE)}
+    return prediction("processing", id=name, model=model, created_at=at, input={**shown, **inputs})
+
+
+def found(rig: Rig, *pages: list[dict[str, Any]], seed: int | None = 7, **changes: Any) -> str | None:
+    """What a search among these pages finds, the same in both ways of asking."""
+    adapter = rig.adapter if seed is None else rig.adapter.with_seed(seed)
+    request = {**rig.arguments, "since": SENT_AT, "others": frozenset({"op-known"}), **changes}
+    answers = []
+    for ask in (adapter.find_image, lambda **asked: asyncio.run(adapter.find_image_async(**asked))):
+        next_pages = [f"https://elsewhere.example/v1/predictions?cursor={i}" for i in range(1, len(pages))]
+        replies = [
+            Reply({"previous": None, "next": following, "results": page})
+            for page, following in zip(pages, [*next_pages, None], strict=True)
+        ]
+        rig.api.route("GET", "/v1/predictions", *replies)
+        answers.append(ask(**request))
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+def test_a_prediction_whose_id_never_arrived_is_found_in_the_list(rig: Rig) -> None:
+    others = [listed("other seed", seed=8), listed("other prompt", prompt="x"), listed("other model", model="acme/x")]
+    before = listed("before it was sent", "2026-11-22T09:50:00Z")
+    assert found(rig, [*others, listed("op-known"), listed("it"), before]) == "it"
+    assert found(rig, [listed("it", input_image="https://files.example/abc")]) == "it"
+    assert rig.started() == [], "asking is free"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [],
+        [listed("one"), listed("another")],
+        [listed("other reference", input_image=uri(SECOND_REFERENCE))],
+        [listed("no reference", input_image=None)],
+        [prediction("succeeded", id="its data are gone", model=KONTEXT, created_at="2026-11-22T10:00:01Z")],
+    ],
+    ids=["none", "two", "other reference", "no reference", "data removed"],
+)
+def test_what_does_not_fit_exactly_once_is_not_found(rig: Rig, page: list[dict[str, Any]]) -> None:
+    assert found(rig, page) is None
+
+
+def test_further_pages_are_asked_of_the_same_server_while_they_can_matter(rig: Rig) -> None:
+    first, second = [listed("other seed", seed=8)], [listed("it"), listed("old", "2026-11-22T08:00:00Z")]
+    assert found(rig, first, second, [listed("never looked at")]) == "it"
+    paths = [call.path for call in rig.api.calls]
+    assert paths == ["/v1/predictions", "/v1/predictions?cursor=1"] * 2
+
+
+def test_too_long_a_list_finds_nothing(rig: Rig) -> None:
+    page = [listed("it")]
+    assert found(rig, *[page] * (MAX_PAGES + 1)) is None
+    assert len(rig.api.calls) == 2 * MAX_PAGES
+
+
+def test_without_a_seed_nothing_is_asked(rig: Rig) -> None:
+    assert found(rig, [listed("it")], seed=None) is None
+    assert rig.api.calls == []

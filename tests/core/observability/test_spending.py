@@ -117,7 +117,7 @@ def test_what_an_unknown_price_can_have_been_is_summed_apart() -> None:
 def text(event: SubmissionEvent, amount_usd: float | None = None, *, persona: str = "mara") -> Submission:
     call = Call(persona, "r-plan", "r-plan", "wordy", "t1", False, None, "p" * 16, None, asset_type="text")
     answer = SubmissionAnswer(cost=Cost(amount_usd=amount_usd)) if event == "answered" else None
-    return Submission("r-plan-s1", call, event, NOON.date(), 1.0, answer=answer)
+    return Submission("r-plan-s1", call, event, NOON.date(), 1.0, NOON, answer=answer)
 
 
 def test_plans_and_prompts_are_in_the_sums() -> None:

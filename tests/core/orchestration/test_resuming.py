@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from personalab_core.errors import (
     BudgetReachedError,
     LLMError,
     OutputLostError,
+    ProviderConnectionError,
     ProviderServerError,
     ProviderTimeoutError,
     UnknownOperationError,
@@ -61,6 +63,34 @@ class JobVendor(FakeLLMClient):
 
     async def collect_image_async(self, operation_id: str) -> LLMImageResponse:
         return self.collect_image(operation_id)
+
+
+@dataclass
+class FindableVendor(JobVendor):
+    """Loses answers to requests for an operation; can be asked which it has started."""
+
+    cut_off: list[bool] = field(default_factory=list)  # whether it had started the operation by then
+    asked_for: list[frozenset[str]] = field(default_factory=list)
+    mute: int = 0
+
+    def submit_image(self, *, parts: Sequence[Part], aspect_ratio: str, model_name: str) -> str:
+        if not self.cut_off:
+            return super().submit_image(parts=parts, aspect_ratio=aspect_ratio, model_name=model_name)
+        if self.cut_off.pop(0):
+            self.submitted.append(f"op-{len(self.submitted)}")
+        raise ProviderTimeoutError("no answer", provider="fake")
+
+    def find_image(self, *, since: datetime, others: frozenset[str], **_: Any) -> str | None:
+        assert since.tzinfo is not None
+        self.asked_for.append(others)
+        if self.mute:
+            self.mute -= 1
+            raise ProviderConnectionError("no network", provider="fake")
+        unknown = [operation for operation in self.submitted if operation not in others]
+        return unknown[0] if len(unknown) == 1 else None
+
+    async def find_image_async(self, **request: Any) -> str | None:
+        return self.find_image(**request)
 
 
 @pytest.fixture
@@ -180,6 +210,37 @@ def test_a_process_that_was_killed_while_waiting_leaves_the_same_doubt(bench: Lo
     assert record.error.startswith("PossiblyPaidError: fake: unknown, possibly paid")
     assert record.cost.possibly_paid
     assert len(bench.client.requests) == 1
+
+
+def test_an_operation_whose_id_never_arrived_is_asked_for_and_collected(bench: LoopBench) -> None:
+    bench.client = vendor = FindableVendor(cut_off=[True])
+    assert run(bench).accepted
+    assert events(bench) == ["submitted", "unanswered", "accepted", "answered"]
+    assert vendor.submitted == ["op-0"]
+    assert ledger(bench).spent().by_persona[PERSONA] == pytest.approx(0.04), "its price is known"
+    assert run(bench, seed=8).accepted
+    assert vendor.asked_for == [frozenset()]
+
+
+def test_an_operation_of_another_call_is_not_taken_for_this_one(bench: LoopBench) -> None:
+    bench.client = vendor = FindableVendor(cut_off=[])
+    assert run(bench).accepted
+    vendor.cut_off = [False]
+    assert run(bench, seed=8).outcome is AssetOutcome.FAILED
+    assert vendor.asked_for == [frozenset({"op-0"})]
+    assert len(ledger(bench).possibly_paid()) == 1, "that nothing is found says nothing about money"
+
+
+def test_a_killed_process_asks_before_it_calls_anything_doubtful(bench: LoopBench) -> None:
+    """Killed between the request and its answer: the vendor knows the operation, the ledger does not."""
+    bench.client = vendor = FindableVendor(cut_off=[True], mute=1)
+    assert run(bench).outcome is AssetOutcome.FAILED
+    lines = ledger(bench).path.read_bytes().splitlines(keepends=True)
+    ledger(bench).path.write_bytes(lines[0])
+    (bench.output_dir / PERSONA / "metrics.jsonl").unlink()
+    assert run(bench).accepted
+    assert vendor.submitted == ["op-0"]
+    assert events(bench) == ["submitted", "accepted", "answered"]
 
 
 @pytest.mark.parametrize("leave", ["person", "configuration"])
