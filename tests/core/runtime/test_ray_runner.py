@@ -24,7 +24,7 @@ from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import GenerationOrchestrator, VideoOrchestrator
 from personalab_core.prompts import load_patch_catalogue
 from personalab_core.quality import PostProcessingGate, VideoQualityEvaluator
-from personalab_core.runtime import RayRunner, SyncRunner
+from personalab_core.runtime import JobDone, RayRunner, SyncRunner
 from personalab_core.schemas import AssetOutcome
 from tests.support.batch import (
     CountingClient,
@@ -83,7 +83,26 @@ def second_node(cluster: Any) -> Any:
     """A node that a test may kill; the other one has room for everything."""
     node = start(cluster, num_cpus=2)
     cluster.wait_for_nodes(timeout=120)  # until one that an earlier test killed is known to be gone
+    wait_until_reached(node.node_id)
     return node
+
+
+def wait_until_reached(node: str) -> None:
+    """A node that is up is heard of by the others a little later; until then they place nothing there."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    @ray.remote(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
+    def be_there() -> None:
+        return None
+
+    for _ in range(100):
+        try:
+            ray.get(be_there.remote())
+        except ray.exceptions.RayError:
+            continue
+        return
+    raise AssertionError("the nodes never heard of each other")
 
 
 def start(cluster: Any, **node: Any) -> Any:
@@ -180,7 +199,7 @@ def test_a_lost_node_costs_only_the_calls_in_flight_and_nothing_twice(
     cluster_of_two = {"make_client": make_client, "make_evaluator": AlwaysAccepts, "n_evaluators": 2}
     todo = jobs(18)
     with RayRunner(config, **cluster_of_two, calls_per_worker=3) as runner:
-        with killed_once(lambda: len(seeds_at(log, doomed)) == 3, cluster, second_node):
+        with killed_once(lambda: len(seeds_at(log, doomed)) >= 3, cluster, second_node):
             results = runner.run(todo)
         rerun = runner.run(todo)
     assert [result.job_id for result in results] == [job.job_id for job in todo]
@@ -211,6 +230,25 @@ def test_a_long_operation_is_collected_by_another_worker(cluster: Any, second_no
         results = runner.run(jobs(6))
     assert [(result.accepted, result.final_attempt) for result in results] == [(True, 1)] * 6
     assert set(submissions(log).values()) == {1}
+
+
+@pytest.mark.slow
+def test_a_lost_limiter_costs_no_job(cluster: Any, tmp_path: Path) -> None:
+    """It holds the provider's limits for the whole cluster; whoever stands in line goes on standing in line."""
+    import ray
+
+    config, told = workspace(tmp_path / "ws", SETTINGS), list[JobDone]()
+
+    def kill_it_once(done: JobDone) -> None:
+        told.append(done)
+        if len(told) == 2:
+            ray.kill(ray.get_actor("provider-limits", namespace="personalab"), no_restart=False)
+
+    make_client = Maker(CountingClient, tmp_path / "submissions", 0.1)
+    with RayRunner(config, make_client=make_client, make_evaluator=AlwaysAccepts, n_evaluators=1) as runner:
+        results = runner.run(jobs(18), on_done=kill_it_once)
+    assert [result.accepted for result in results] == [True] * 18
+    assert set(submissions(tmp_path / "submissions").values()) == {1}
 
 
 @pytest.mark.slow
