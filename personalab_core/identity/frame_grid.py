@@ -47,8 +47,8 @@ class Grid:
         if self.levels.shape != other.levels.shape:
             return np.inf, np.inf
         part = np.s_[:, :] if around is None else self._place(around)
-        difference = cv2.absdiff(self.levels[part], other.levels[part])
-        return float(difference.mean()), float(difference.max())
+        before, now = self.levels[part], other.levels[part]
+        return cv2.norm(before, now, cv2.NORM_L1) / now.size, cv2.norm(before, now, cv2.NORM_INF)
 
     def _place(self, box: Array) -> tuple[slice, slice]:
         """Return the cells of a box and its surroundings, at least one."""

@@ -31,8 +31,8 @@ def shows_nothing_new(before: Picture, now: Picture) -> bool:
 
     if before.shape != now.shape:
         return False
-    change = cv2.absdiff(before, now)
-    return float(change.mean()) <= MAX_MEAN_CHANGE and float(change.max()) <= MAX_PEAK_CHANGE
+    mean_change = cv2.norm(before, now, cv2.NORM_L1) / now.size
+    return mean_change <= MAX_MEAN_CHANGE and cv2.norm(before, now, cv2.NORM_INF) <= MAX_PEAK_CHANGE
 
 
 def longest_frozen_s(times_s: Sequence[float], duplicates: Sequence[bool]) -> float:
