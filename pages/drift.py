@@ -101,10 +101,13 @@ def follow(history: PersonaHistory) -> None:
         st.rerun()
     share = min(1.0, found.status.n / len(history.timeline))
     st.progress(share, text=f"{judged_so_far(history)} are judged. It goes on if you leave.")
+    st.space("small")
 
 
-def show_judging(history: PersonaHistory) -> None:
+def show_judging(history: PersonaHistory, view: DriftView) -> None:
     """Show how far the judging of a long timeline is, or where it says why it came no further."""
+    if not view.behind:
+        return
     if space.records.judge.busy:
         follow(history)
     elif not history.behind:
@@ -120,8 +123,10 @@ def answer(persona: str, *, accept: bool) -> None:
     st.session_state[REASON] = ""
 
 
-def ask(history: PersonaHistory) -> None:
+def ask(history: PersonaHistory, view: DriftView) -> None:
     """Let a person say whether the change is normal."""
+    if not view.asks:
+        return
     snippets.section(
         "Is this normal from now on?",
         "Accepting begins a new baseline where the change began. Holding keeps the old one. Both are recorded.",
@@ -135,8 +140,10 @@ def ask(history: PersonaHistory) -> None:
     notices.show_refused()
 
 
-def show_events(view: DriftView) -> None:
+def show_events(_history: PersonaHistory, view: DriftView) -> None:
     """Show what was found and answered."""
+    if not view.events:
+        return
     snippets.section("What was found, and what was answered", "Newest first. Records are counted from the first one.")
     rows = [(e.when, e.what, e.record, e.said, e.reason) for e in view.events[:EVENTS_SHOWN]]
     snippets.block(snippets.table(("When", "What", "Record", "In words", "Reason"), rows))
@@ -145,7 +152,7 @@ def show_events(view: DriftView) -> None:
 
 
 @frame.fragment(of="part")
-def compare(history: PersonaHistory) -> None:
+def compare(history: PersonaHistory, _view: DriftView) -> None:
     """Show other personas in one chart with this one; a choice reruns only this."""
     others = {h.id: h for h in histories.values() if h.id != history.id and h.timeline}
     if not others:
@@ -158,8 +165,8 @@ def compare(history: PersonaHistory) -> None:
         charts.show(drift_chart.draw_comparison(comparison), key="drift.comparison", height=300, alt=comparison.alt)
 
 
-def show_more(history: PersonaHistory, view: DriftView) -> None:
-    """Show providers side by side, other personas, the numbers, and how all this is measured."""
+def show_series(_history: PersonaHistory, view: DriftView) -> None:
+    """Show providers side by side, and the fixed prompts."""
     if view.by_source:
         snippets.section("Providers by themselves", "Adjusted level of each provider and model.")
         charts.show(drift_chart.draw_sources(view), key="drift.bysource", height=260, alt="Adjusted level by provider.")
@@ -167,21 +174,9 @@ def show_more(history: PersonaHistory, view: DriftView) -> None:
         snippets.section(f"Canaries: {view.canaries.answer}", view.canaries.meaning)
         alt = f"Scores of the fixed prompts. {view.canaries.answer}"
         charts.show(drift_chart.draw_canaries(view), key="drift.canaries", height=220, alt=alt)
-    compare(history)
-    show_saving(history)
-    with st.expander("How this is measured"):
-        st.markdown(
-            "Each point is the composite score of one measured picture against the anchor, accepted or not. Each is "
-            "compared with what the persona's own baseline expects of such a picture: its framing, provider, face size "
-            f"and patches. The first {BASELINE} records say what is normal; it then follows behind, up to 200 records. "
-            "The line is the exponentially weighted mean of what is left, its field the limits; the strips below show "
-            "how near failures, scatter and the direction of the embedding are to theirs. In a simulated persona in "
-            "whom nothing changes, the four together raise one false alarm in about 1,000 records. That was "
-            f"not calibrated on real pictures. {view.slope}"
-        )
 
 
-def show_saving(history: PersonaHistory) -> None:
+def show_saving(history: PersonaHistory, _view: DriftView) -> None:
     """Offer the records, and the month's report for a client; each is made when it is asked for."""
     found = history.monitored
     if found is None or found.behind_bytes:
@@ -201,6 +196,30 @@ def show_saving(history: PersonaHistory) -> None:
         st.download_button(
             "Save all records as CSV", lambda: timeline_csv(found), f"drift-{history.id}.csv", key="drift.csv"
         )
+
+
+def explain(_history: PersonaHistory, view: DriftView) -> None:
+    """Say how all this is measured."""
+    with st.expander("How this is measured"):
+        st.markdown(
+            "Each point is the composite score of one measured picture against the anchor, accepted or not. Each is "
+            "compared with what the persona's own baseline expects of such a picture: its framing, provider, face size "
+            f"and patches. The first {BASELINE} records say what is normal; it then follows behind, up to 200 records. "
+            "The line is the exponentially weighted mean of what is left, its field the limits; the strips below show "
+            "how near failures, scatter and the direction of the embedding are to theirs. In a simulated persona in "
+            "whom nothing changes, the four together raise one false alarm in about 1,000 records. That was "
+            f"not calibrated on real pictures. {view.slope}"
+        )
+
+
+PARTS = (show_judging, body, ask, show_events, show_series, compare, show_saving, explain)
+
+
+def show_parts(history: PersonaHistory, view: DriftView) -> None:
+    """Show each part in a place of its own: one that comes or goes leaves what is open in the others alone."""
+    for part in PARTS:
+        with st.container():
+            part(history, view)
 
 
 left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
@@ -225,14 +244,7 @@ else:
         )
     st.space("small")
     if view.n_records:
-        if view.behind:
-            show_judging(history)
-        body(history, view)
-        if view.asks:
-            ask(history)
-        if view.events:
-            show_events(view)
-        show_more(history, view)
+        show_parts(history, view)
     elif clicks.button("Generate pictures", type="primary", key="drift.generate"):
         state.go("generate", persona)
     notices.show_problems(view.problems)

@@ -51,14 +51,19 @@ def show_fleet(view: OverviewView) -> None:
         state.go(card.page, card.id)
 
 
-busy = any(job.active for job in space.jobs.list())
+def working() -> bool:
+    """Return whether what the page shows changes by itself: a run is active, or timelines are being judged."""
+    return space.records.judge.busy or any(job.active for job in space.jobs.list())
+
+
+busy = working()
 
 
 @frame.fragment(every_s=2 * rows.LIVE_EVERY_S if busy else None)
 def page() -> None:
     """Show everything; follows the runs while one is active."""
     view = load()
-    if view.busy != busy:
+    if working() != busy:
         st.rerun()  # starts or stops the timer
     show_head(view)
     show_fleet(view)

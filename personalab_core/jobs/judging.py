@@ -34,6 +34,8 @@ AT_ONCE_BYTES = 524_288
 AT_ONCE_S = 2.0
 AGAIN_AFTER_S = 15.0
 """So long a process that got no further is not followed by another one."""
+JUDGING_LOCK = "judging.lock"
+"""In the monitor's folder; held by the process that judges."""
 _POLL_S = 0.5
 _TIMELINE = "_drift.jsonl"
 
@@ -167,7 +169,7 @@ def judge_all(timelines: Path, output: Path) -> bool:
 
     While another process does it, this one waits, and finds nothing left to do.
     """
-    lock = timelines / MONITOR_FOLDER / "judging.lock"
+    lock = timelines / MONITOR_FOLDER / JUDGING_LOCK
     folders = [(timelines, output), (timelines / CANARY_FOLDER, output / CANARY_FOLDER)]
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock, poll_interval=_POLL_S):

@@ -22,7 +22,7 @@ from personalab_core.views import numbers, words
 from personalab_core.views.cuts import FaceCut, anchor_cut, attempt_cut
 from personalab_core.views.drift_lines import DriftLines, Line, build_lines, level_by_source, level_line
 from personalab_core.views.drift_points import DriftFilter, DriftPoint, DriftPoints
-from personalab_core.views.history import PersonaHistory, attempt_picture, judged_so_far
+from personalab_core.views.history import PersonaHistory, attempt_picture
 from personalab_core.views.levels import RECENT_RECORDS
 from personalab_core.views.pictures import Picture
 
@@ -262,7 +262,7 @@ def _sentences(history: PersonaHistory) -> tuple[str, str]:
     if found is None:
         return f"{first} has no timeline yet.", "Every measured picture adds one point to it."
     if found.behind_bytes:
-        return f"{judged_so_far(history)} are judged so far.", "There is no verdict before all of them are."
+        return f"Not all records of {first} are judged yet.", "There is no verdict before all of them are."
     if found.status.state is DriftState.CALIBRATING:
         return headline(found.status, first), f"The first {BASELINE} say what is normal for {first}."
     return headline(found.status, first), explanation(found.status)

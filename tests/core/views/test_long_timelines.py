@@ -34,10 +34,14 @@ def test_there_is_no_verdict_before_all_records_are_judged(tmp_path: Path) -> No
     view = build_drift_view(history, DriftFilter(), now=NOW, zone=UTC)
     assert history.behind and view.behind and not view.asks
     n = view.n_records
-    assert view.answer == f"0 of {n} records of Ines are judged so far."
+    assert view.answer == "Not all records of Ines are judged yet."
     assert view.mark.word == "Being judged" and len(view.points) == n, "the points are there"
     state = condition_of(history)
-    assert (state.mark.word, state.urgency, state.why) == ("Being judged", None, view.answer)
+    assert (state.mark.word, state.urgency, state.why) == (
+        "Being judged",
+        None,
+        f"0 of {n} records of Ines are judged so far.",
+    )
 
 
 def test_the_same_records_have_their_verdict_once_they_are_judged(tmp_path: Path) -> None:
