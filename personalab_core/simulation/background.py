@@ -59,7 +59,7 @@ class _Plate:
         across, down = 1.12 * r, 1.12 * r * _W / _H
         window = self._between(y - down, y + down, _H), self._between(x - across, x + across, _W)
         d = np.hypot(self.x[window] - F32(x), (self.y[window] - F32(y)) * F32(_H / _W)) / F32(r)
-        mask = smoothstep(1.12, 0.9, d) * (F32(0.75) + F32(0.25) * np.clip(d, 0, 1))
+        mask = smoothstep(1.12, 0.9, d) * (F32(0.75) + F32(0.25) * np.minimum(d, 1))
         self.mix(mask, colour, strength, window)
 
     @staticmethod

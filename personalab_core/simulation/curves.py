@@ -11,15 +11,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float32]
+Window = tuple[slice, slice]
+"""Rows and columns."""
 F32 = np.float32
 
 
 def bump(x: FloatArray, y: FloatArray, cx: float, cy: float, rx: float, ry: float) -> FloatArray:
     """A smooth hill of height 1 at (cx, cy): (1 - d^2)^3 inside the ellipse of radii (rx, ry), 0 outside."""
-    d = 1 - ((x - F32(cx)) / F32(rx)) ** 2 - ((y - F32(cy)) / F32(ry)) ** 2
+    d = np.asarray((x - F32(cx)) / F32(rx))
+    d *= d
+    np.subtract(1, d, out=d)
+    down = np.asarray((y - F32(cy)) / F32(ry))
+    down *= down
+    d -= down
     np.maximum(d, 0, out=d)
-    result: FloatArray = d * d * d
-    return result
+    hill: FloatArray = d * d
+    hill *= d
+    return hill
 
 
 def in_rgb(mask: NDArray[Any]) -> FloatArray:
@@ -39,15 +47,25 @@ def filled(colour: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 
 def ridge(x: Any, centre: float, radius: float) -> FloatArray:
     """One-dimensional `bump`: height 1 at `centre`, 0 beyond `radius`."""
-    d = np.asarray(1 - ((np.asarray(x, F32) - F32(centre)) / F32(radius)) ** 2)
+    d = np.asarray((np.asarray(x, F32) - F32(centre)) / F32(radius))
+    d *= d
+    np.subtract(1, d, out=d)
     np.maximum(d, 0, out=d)
-    return np.asarray(d * d * d, F32)
+    cube = d * d
+    cube *= d
+    return cube
 
 
 def smoothstep(low: float, high: float, x: Any) -> FloatArray:
     """0 at and below `low`, 1 at and above `high`, cubic between; `low` may exceed `high` (a falling step)."""
-    t = np.clip((np.asarray(x, F32) - F32(low)) / F32(high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), F32)
+    t = np.asarray((np.asarray(x, F32) - F32(low)) / F32(high - low))
+    # In place, and without `np.clip`, whose wrappers take longer than small arrays do.
+    np.maximum(t, 0, out=t)
+    np.minimum(t, 1, out=t)
+    falling = 3 - 2 * t
+    t *= t
+    t *= falling
+    return t
 
 
 def ramp(low: float, high: float, x: float) -> float:
@@ -136,3 +154,12 @@ def surface_frame(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     nx, ny, nz = vy * uz - vz * uy, vz * ux - vx * uz, vx * uy - vy * ux
     length = 1 / (np.sqrt(nx * nx + ny * ny + nz * nz) + F32(1e-9))
     return np.asarray(cv2.merge([nx * length, ny * length, nz * length]), F32), dv
+
+
+def normals_in(window: Window, points: FloatArray) -> FloatArray:
+    """Unit normals in a window of a grid of points (h, w, 3), the same as `surface_frame` finds there."""
+    rows, columns = window
+    top, left = max(0, rows.start - 1), max(0, columns.start - 1)
+    normals, _ = surface_frame(points[top : rows.stop + 1, left : columns.stop + 1])
+    inside = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    return normals[inside]

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.colour import hair_colour
-from personalab_core.simulation.curves import F32, FloatArray, ramp, smooth_row, smoothstep, surface_frame, tinted
+from personalab_core.simulation.curves import (
+    F32,
+    FloatArray,
+    Window,
+    ramp,
+    smooth_row,
+    smoothstep,
+    surface_frame,
+    tinted,
+)
 from personalab_core.simulation.head import TEMPLE_Y, Head
 from personalab_core.simulation.identity import Style
 from personalab_core.simulation.light import Light
@@ -302,16 +311,19 @@ def _wisps(
     return np.asarray(strand[rooted], F32), np.asarray(out[rooted], F32)
 
 
-def paint_hair(hair: Hair, light: Light) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Outer and inner texture (rows, columns, 3) uint8 RGB; `light` in the head's frame.
+def paint_hair(hair: Hair, light: Light, texels: Window) -> NDArray[np.uint8]:
+    """Some texels of the shell's outside, uint8 RGB (rows, columns, 3); `light` in the head's frame.
 
     Two highlights along the strands after Kajiya and Kay (1989): one white and narrow, one tinted and wide.
     """
-    colour = light.shade(hair.bumpy_normals, hair.albedo, occlusion=hair.occlusion, specular=0.02, rim=1.2)
+    strands, normals = hair.strands[texels], hair.normals[texels]
+    colour = light.shade(
+        hair.bumpy_normals[texels], hair.albedo[texels], occlusion=hair.occlusion[texels], specular=0.02, rim=1.2
+    )
     half = light.key + light.view
     half = half / F32(np.linalg.norm(half) + 1e-6)
-    lit = np.clip(hair.normals @ light.key * F32(0.6) + F32(0.4), 0, 1) * light.key_colour[1] / F32(1.62)
-    cos = hair.tangents @ half + hair.strands * F32(0.16)
+    lit = np.clip(normals @ light.key * F32(0.6) + F32(0.4), 0, 1) * light.key_colour[1] / F32(1.62)
+    cos = hair.tangents[texels] @ half + strands * F32(0.16)
     narrow = np.maximum(1 - cos * cos, 0)
     for _ in range(5):
         narrow = narrow * narrow
@@ -324,6 +336,11 @@ def paint_hair(hair: Hair, light: Light) -> tuple[NDArray[np.uint8], NDArray[np.
     tint = hair.colour * F32(0.5) + F32(0.05 + 0.25 * lum)
     for c in range(3):
         colour[..., c] += narrow * tint[c] + wide * hair.colour[c]
+    return light.develop(colour)
+
+
+def paint_lining(hair: Hair, light: Light, texels: Window) -> NDArray[np.uint8]:
+    """Some texels of the shell's inside, dark: uint8 RGB (rows, columns, 3)."""
     dim = float(0.35 + 0.65 * min(1.0, light.key_colour[1] / 1.2))
-    inner = tinted(hair.colour * F32(0.20 * dim), 1 + F32(0.5) * hair.strands) + F32(0.0015)
-    return light.develop(colour), light.develop(inner)
+    inner = tinted(hair.colour * F32(0.20 * dim), 1 + F32(0.5) * hair.strands[texels]) + F32(0.0015)
+    return light.develop(inner)

@@ -36,9 +36,9 @@ def cast_shadows(canvas: Canvas, light: Light, px_per_cm: float, width: int, hei
         cv2.resize(a, full, interpolation=cv2.INTER_LINEAR)
         for a in (_darkness(behind, light, px_per_cm / q), _darkness(before, light, px_per_cm / q), behind, before)
     )
-    nearness = np.clip((canvas.depth - low) / (high - low + F32(0.3)), 0, 1)
-    dark += (front_dark - dark) * nearness
-    dark[canvas.depth <= FAR / 10] = 0
+    nearness = np.minimum(np.maximum((canvas.depth - low) / (high - low + F32(0.3)), 0), 1)
+    dark = dark + (front_dark - dark) * nearness
+    np.copyto(dark, 0, where=canvas.depth <= FAR / 10)
     keep = cv2.merge([cv2.convertScaleAbs(dark, alpha=-255 * share, beta=255) for share in (0.86, 1.0, 1.02)])
     image = cv2.multiply(canvas.image, keep, scale=1 / 255)
     if image.shape[:2] != (height, width):
@@ -60,9 +60,11 @@ def _darkness(z: FloatArray, light: Light, px_per_cm: float) -> FloatArray:
     for reach in _MARCH_CM:
         move = np.array([[1, 0, kx * reach * px_per_cm], [0, 1, -ky * reach * px_per_cm]], F32)
         other = cv2.warpAffine(z, move, (w, h), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=_GROUND_CM)
-        above = other - (z + F32(kz * reach))
-        hit = np.clip(above / F32(0.9) - F32(0.15), 0, 1) * (above < 9)
-        np.maximum(shadow, hit * F32(1 - reach * 0.05), out=shadow)
+        above = np.asarray(other, F32) - (z + F32(kz * reach))
+        hit = np.minimum(np.maximum(above / F32(0.9) - F32(0.15), 0), 1)
+        hit *= above < 9
+        hit *= F32(1 - reach * 0.05)
+        np.maximum(shadow, hit, out=shadow)
     level = np.maximum(z, F32(-20))
     ambient = np.clip((cv2.GaussianBlur(level, (0, 0), max(0.8, 1.3 * px_per_cm)) - level) * F32(0.10), 0, 0.30)
     return np.asarray(cv2.GaussianBlur(shadow, (0, 0), max(0.6, 0.28 * px_per_cm)) * F32(0.42) + ambient, F32)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from personalab_core.simulation.curves import F32, FloatArray
+from personalab_core.simulation.curves import F32, FloatArray, Window
 
 FAR = -1e8
 _SUBPIXEL_BITS = 3
@@ -32,6 +32,13 @@ class Patch:
 
 def _corners(a: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     return a[:-1, :-1], a[:-1, 1:], a[1:, 1:], a[1:, :-1]
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """`np.median` without its wrappers, which take longer than these few values do."""
+    flat = values.ravel()
+    low, high = (flat.size - 1) // 2, flat.size // 2
+    return np.asarray(np.partition(flat, (low, high))[[low, high]].mean(), F32)
 
 
 def rasterise(
@@ -55,7 +62,7 @@ def rasterise(
     area = (xs[2] - xs[0]) * (ys[1] - ys[3]) - (xs[1] - xs[3]) * (ys[2] - ys[0])
     facing = area if back else -area
     # Quads that straddle the outline are kept, or it would be jagged by whole quads.
-    visible = facing > -0.25 * np.median(np.abs(area))
+    visible = facing > -0.25 * _median(np.abs(area))
     for (a, b, c, d), size in ((xs, x1 - x0), (ys, y1 - y0)):
         visible &= np.maximum(np.maximum(a, b), np.maximum(c, d)) >= 0
         visible &= np.minimum(np.minimum(a, b), np.minimum(c, d)) < size
@@ -88,10 +95,17 @@ def _affine_maps(
     det = ux * vy - uy * vx
     inverse = 2 / np.where(np.abs(det) < 4e-3, np.copysign(F32(4e-3), det), det)
     zu, zv = pz[1] + pz[2] - pz[0] - pz[3], pz[3] + pz[2] - pz[0] - pz[1]
-    return np.stack(
-        [px.mean(0), py.mean(0), vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
-         pz.mean(0), zu / 2, zv / 2, columns + 0.5, rows + 0.5],
-    ).astype(F32)  # fmt: skip
+    table = np.empty((11, len(rows)), F32)
+    for place, part in enumerate(
+        (_centre(px), _centre(py), vy * inverse, -vx * inverse, -uy * inverse, ux * inverse,
+         _centre(pz), zu / 2, zv / 2, columns + 0.5, rows + 0.5),
+    ):  # fmt: skip
+        table[place] = part
+    return table
+
+
+def _centre(corners: FloatArray) -> FloatArray:
+    return np.asarray((corners[0] + corners[1] + corners[2] + corners[3]) / 4, F32)
 
 
 def _resolve(owner: NDArray[np.int32], table: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -128,6 +142,33 @@ def _evaluate(owner: NDArray[np.int32], table: FloatArray) -> tuple[FloatArray, 
     return column.reshape(h, w), row.reshape(h, w), depth.reshape(h, w)
 
 
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where a mesh is seen.
+
+    Attributes:
+        window: Rows and columns of the canvas; the arrays below are of its size.
+        column: Texel column of each pixel.
+        row: Texel row.
+        depth: Centimetres.
+        opacity: 255 = opaque.
+        texels: Rows and columns of the texture that are fetched for any visible pixel.
+    """
+
+    window: Window
+    column: FloatArray
+    row: FloatArray
+    depth: FloatArray
+    opacity: NDArray[np.uint8]
+    texels: Window
+
+
+def _fetched(coordinate: FloatArray, seen: NDArray[Any]) -> slice:
+    """Texels between which the seen pixels lie, each with the next one, with which it is mixed."""
+    low, high, _, _ = cv2.minMaxLoc(coordinate, mask=seen)
+    return slice(max(0, int(low)), int(high) + 3)
+
+
 class Canvas:
     """A uint8 RGB picture with a depth buffer (larger is nearer, `FAR` where nothing was drawn)."""
 
@@ -141,28 +182,24 @@ class Canvas:
         column, row = sx.astype(int).clip(0, width - 1), sy.astype(int).clip(0, height - 1)
         return bool((self.depth[row, column] > depth).all())
 
-    def draw(
+    def place(
         self,
         sx: FloatArray,
         sy: FloatArray,
         depth: FloatArray,
-        texture: NDArray[np.uint8],
         *,
         step: int = 1,
-        alpha: NDArray[np.uint8] | None = None,
         back: bool = False,
         bias: float = 0.0,
         inset: bool = False,
-    ) -> None:
-        """Composite one mesh.
+    ) -> Placement | None:
+        """Where one mesh will be seen in front of what is drawn; None when nothing of it is.
 
         Args:
             sx: Vertex columns in pixels, taken every `step`-th texel of the texture's grid.
             sy: Vertex rows in pixels.
             depth: Vertex depths in centimetres.
-            texture: uint8 RGB on the full grid.
             step: Texels per mesh cell.
-            alpha: Opacity on the full grid, 255 = opaque.
             back: Draw back faces.
             bias: Centimetres by which the mesh is favoured in the depth test.
             inset: Leave out the outermost pixels (a dark lining that must not show as an outline).
@@ -170,25 +207,41 @@ class Canvas:
         height, width = self.depth.shape
         patch = rasterise(sx, sy, depth, width, height, back=back)
         if patch is None:
-            return
+            return None
         h, w = patch.depth.shape
         window = (slice(patch.y0, patch.y0 + h), slice(patch.x0, patch.x0 + w))
-        u, v = patch.column * F32(step), patch.row * F32(step)
         covered = cv2.erode(patch.covered, np.ones((5, 5), np.uint8)) if inset else patch.covered
         soft = cv2.blur(covered, (3, 3), borderType=cv2.BORDER_REPLICATE)
         # Twice the blurred coverage less one: the outermost pixels fade, none beyond them is touched.
         opacity = cv2.bitwise_and(cv2.addWeighted(soft, 2, soft, 0, -255), covered)
+        opacity = cv2.bitwise_and(opacity, cv2.compare(patch.depth + F32(bias), self.depth[window], cv2.CMP_GT))
+        if not opacity.any():
+            return None
+        u, v = patch.column * F32(step), patch.row * F32(step)
+        texels = _fetched(v, opacity), _fetched(u, opacity)
+        return Placement(window, u, v, patch.depth, np.asarray(opacity, np.uint8), texels)
+
+    def paint(self, placement: Placement, texture: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> None:
+        """Composite a placed mesh.
+
+        Args:
+            placement: Of this canvas as it is.
+            texture: uint8 RGB of `Placement.texels`; the rest of the grid is not seen.
+            alpha: Opacity on the full grid, 255 = opaque.
+        """
+        rows, columns = placement.texels
         # Four channels at once: OpenCV fetches them faster than three.
         texels = cv2.cvtColor(texture, cv2.COLOR_RGB2RGBA)
         if alpha is not None:
-            texels[..., 3] = alpha
+            texels[..., 3] = alpha[rows, columns]
+        u, v = placement.column - F32(columns.start), placement.row - F32(rows.start)
         drawn = cv2.remap(texels, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        opacity: NDArray[Any] = placement.opacity
         if alpha is not None:
             opacity = cv2.multiply(opacity, cv2.extractChannel(drawn, 3), scale=1 / 255)
-        depth = self.depth[window]
-        opacity = cv2.bitwise_and(opacity, cv2.compare(patch.depth + F32(bias), depth, cv2.CMP_GT))
+        window = placement.window
         self.image[window] = _mix(self.image[window], cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), opacity)
-        np.copyto(depth, patch.depth, where=opacity > 127)
+        np.copyto(self.depth[window], placement.depth, where=opacity > 127)
 
 
 def _mix(below: NDArray[np.uint8], above: NDArray[Any], opacity: NDArray[Any]) -> NDArray[Any]:

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.background import paint_background
-from personalab_core.simulation.body import FLOOR_Y_CM, BodyPart, build_figure
+from personalab_core.simulation.body import FLOOR_Y_CM, build_figure
 from personalab_core.simulation.camera import Camera, aim
 from personalab_core.simulation.clothes import dress
 from personalab_core.simulation.curves import F32, FloatArray, in_rgb
+from personalab_core.simulation.drawing import Shell, draw_ear, draw_part, draw_wisps
 from personalab_core.simulation.ears import Ear, build_ear
-from personalab_core.simulation.hair import HAIR_STEP, Hair, build_hair, hair_line, length_of, paint_hair
-from personalab_core.simulation.head import Head, PosedHead, build_head, pose_head
+from personalab_core.simulation.expression import PosedHead, pose_head
+from personalab_core.simulation.hair import HAIR_STEP, Hair, build_hair, hair_line, length_of
+from personalab_core.simulation.head import Head, build_head
 from personalab_core.simulation.identity import SimulatedIdentity, Style
 from personalab_core.simulation.light import Light, build_light
 from personalab_core.simulation.post import cast_shadows, finish
@@ -184,22 +186,22 @@ class PortraitRenderer:
         layers = self._layers(identity, style, size)
         in_head, in_body = light.seen_from(camera.head), light.seen_from(camera.body)
         posed = pose_head(layers.head, scene)
-        hair = layers.hair
-        painted = None if hair is None else paint_hair(hair, in_head)
-        if hair is not None and painted is not None:
+        shell = None if layers.hair is None else Shell.of(layers.hair, camera)
+        if shell is not None:
             # The shell's inside first: dark hair behind the face, which also closes gaps between shell and scalp.
-            _draw_hair(canvas, hair, painted[1], hair.inner_alpha, camera, back=True)
+            shell.draw_lining(canvas, in_head)
         figure = self._figures(identity, scene.framing, fine=size > 250)
         for part in self._dressed(figure, scene.clothes_seed):
-            _draw_part(canvas, part, camera, in_body)
-        face = paint_head(posed, layers.skin, in_head, scene)
+            draw_part(canvas, part, camera, in_body)
         mesh = camera.project(posed.points[::_HEAD_STEP, ::_HEAD_STEP], camera.head)
-        canvas.draw(*mesh, face, step=_HEAD_STEP)
+        seen = canvas.place(*mesh, step=_HEAD_STEP)
+        if seen is not None:
+            canvas.paint(seen, paint_head(posed, layers.skin, in_head, scene, seen.texels))
         for ear in layers.ears:
-            _draw_ear(canvas, ear, camera, in_head)
-        if hair is not None and painted is not None:
-            _draw_hair(canvas, hair, painted[0], hair.alpha, camera, back=False)
-            _draw_wisps(canvas, hair, camera, in_head)
+            draw_ear(canvas, ear, camera, in_head)
+        if shell is not None:
+            shell.draw(canvas, in_head)
+            draw_wisps(canvas, shell.hair, camera, in_head)
         return posed
 
 
@@ -216,58 +218,6 @@ def _place(scene: Scene, others: list[Scene]) -> list[Scene]:
         shift = (other.shift[0] - room / 2 + gap * k, other.shift[1] + down - 0.01)
         placed.append(replace(other, framing=scene.framing, shift=shift, zoom=zoom * 0.95 * other.zoom))
     return placed
-
-
-def _draw_part(canvas: Canvas, part: BodyPart, camera: Camera, light: Light) -> None:
-    colour = light.shade(
-        part.normals, part.albedo, occlusion=part.occlusion, specular=part.specular, wrap=(0.38, 0.26, 0.2)
-    )
-    points = part.points[:: part.step, :: part.step]
-    canvas.draw(*camera.project_body(points), light.develop(colour), step=part.step)
-
-
-def _draw_ear(canvas: Canvas, ear: Ear, camera: Camera, light: Light) -> None:
-    mesh = camera.project(ear.points[::2, ::2], camera.head)
-    if canvas.hides(*mesh):
-        return
-    colour = light.shade(ear.normals, ear.albedo, occlusion=ear.occlusion, specular=0.08)
-    canvas.draw(*mesh, light.develop(colour), step=2)
-
-
-def _draw_hair(
-    canvas: Canvas, hair: Hair, texture: NDArray[np.uint8], alpha: NDArray[np.uint8], camera: Camera, *, back: bool
-) -> None:
-    mesh = camera.project(hair.points[::HAIR_STEP, ::HAIR_STEP], camera.head)
-    canvas.draw(*mesh, texture, step=HAIR_STEP, alpha=alpha, back=back, bias=0.0 if back else 0.05, inset=back)
-
-
-def _draw_wisps(canvas: Canvas, hair: Hair, camera: Camera, light: Light) -> None:
-    """Loose strands over the outline, thinner than a pixel in small pictures and then fainter."""
-    if len(hair.wisps) == 0:
-        return
-    sx, sy, depth = camera.project(hair.wisps, camera.head)
-    h, w = canvas.depth.shape
-    column, row = sx[:, 1].astype(int), sy[:, 1].astype(int)
-    seen = (column >= 0) & (column < w) & (row >= 0) & (row < h)
-    # Only strands at the outline: inside it they would read as scratches.
-    seen &= np.abs(hair.wisp_normals @ light.view) < 0.45
-    seen[seen] &= canvas.depth[row[seen], column[seen]] <= depth[seen, 1] + F32(0.6)
-    lines = np.rint(np.stack([sx, sy], -1)[seen] * 8).astype(np.int32)
-    if len(lines) == 0:
-        return
-    (left, top), (right, bottom) = lines.min(axis=(0, 1)) // 8 - 2, lines.max(axis=(0, 1)) // 8 + 3
-    window = (slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right)))
-    image = canvas.image[window]
-    lines -= np.array([max(0, left), max(0, top)], np.int32) * 8
-    strength = min(0.6, 0.022 * camera.px_per_cm)
-    lit = 0.30 + 0.40 * float(light.key_colour[1]) / 1.62
-    for part, gain in ((lines[::2], 0.7), (lines[1::2], 1.3)):
-        mask = np.zeros(image.shape[:2], np.uint8)
-        cv2.polylines(mask, list(part), isClosed=False, color=255, thickness=1, lineType=cv2.LINE_AA, shift=3)
-        pixels = np.nonzero(mask)
-        weight = mask[pixels].astype(F32)[:, None] * F32(strength / 255)
-        colour = light.develop((hair.colour * F32(gain * lit)).reshape(1, 1, 3))[0]
-        image[pixels] = np.rint(image[pixels] * (1 - weight) + colour * weight).astype(np.uint8)
 
 
 def _truth(posed: PosedHead, camera: Camera, scene: Scene, depth: FloatArray, sampling: float) -> FaceTruth:

@@ -10,17 +10,20 @@ from personalab_core.simulation.colour import hair_colour, iris_colour, skin_col
 from personalab_core.simulation.curves import (
     F32,
     FloatArray,
+    Window,
     blend,
     bump,
     filled,
     in_rgb,
+    mix_in,
+    normals_in,
     ridge,
     smoothstep,
-    surface_frame,
     tinted,
     value_noise,
 )
-from personalab_core.simulation.head import EyeLayer, Head, PosedHead
+from personalab_core.simulation.expression import EyeLayer, PosedHead
+from personalab_core.simulation.head import Head
 from personalab_core.simulation.identity import Style
 from personalab_core.simulation.light import SKIN_WRAP, Light
 from personalab_core.simulation.scene import Scene
@@ -141,18 +144,21 @@ def _brow_mask(head: Head, ax: FloatArray, y: FloatArray, hairs: FloatArray) -> 
     return np.asarray(mask * np.clip(0.92 + 0.55 * hairs, 0.35, 1.05) * head.front, F32)
 
 
-def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDArray[np.uint8]:
-    """The face of this moment as a uint8 RGB texture (n, n, 3) on the head's grid.
+def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene, texels: Window) -> NDArray[np.uint8]:
+    """The face of this moment as a uint8 RGB texture (rows, columns, 3) of some of the head's grid.
 
     Args:
         posed: The head with its expression.
         skin: Its identity's skin.
         light: The light in the head's frame (`Light.seen_from`).
         scene: Gaze is taken from here.
+        texels: What will be seen; the rest need not be lit.
     """
     head, mouth, eyes = posed.head, posed.mouth, posed.eyes
     window_m, window_e = head.mouth_window, head.eye_window
-    normals, _ = surface_frame(posed.points)
+    # What is seen, and the row above the jaw's rim, which fades into it.
+    lit = slice(min(texels[0].start, head.jaw_row - 2), texels[0].stop), texels[1]
+    normals = normals_in(lit, posed.points)
     albedo, specular = skin.albedo.copy(), skin.specular.copy()
     lips = np.clip(mouth.lip_upper + mouth.lip_lower, 0, 1)
     blend(albedo[window_m], skin.lip_colour, lips * F32(0.84))
@@ -160,9 +166,11 @@ def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDAr
     blend(albedo[window_m], skin.skin * np.array([0.55, 0.40, 0.36], F32), np.clip(mouth.fold * 0.5, 0, 0.45))
     blend(albedo[window_e], skin.skin * F32(0.36), eyes.crease * F32(0.55))
     specular[window_m] += mouth.lip_lower * F32(0.26) + mouth.lip_upper * F32(0.10)
-    occlusion = _cavities(posed, normals)
+    occlusion = _cavities(posed)
+    occlusion[lit] *= 1 - F32(0.30) * smoothstep(0.25, 0.95, -normals[..., 1]) * head.front[lit]
     occlusion[window_m] *= 1 - F32(0.25) * mouth.seam_wide
-    colour = light.shade(normals, albedo, occlusion=occlusion, specular=specular, wrap=SKIN_WRAP)
+    colour = np.zeros_like(albedo)
+    colour[lit] = light.shade(normals, albedo[lit], occlusion=occlusion[lit], specular=specular[lit], wrap=SKIN_WRAP)
     # The rim between jaw and the dark underside would draw an ink line around the chin: let it fade over.
     jaw, deep = head.jaw_row, int(head.size * 0.06)
     fade = np.linspace(0, 1, deep, dtype=F32)[:, None, None] ** 2
@@ -170,10 +178,10 @@ def paint_head(posed: PosedHead, skin: Skin, light: Light, scene: Scene) -> NDAr
     rim += (colour[jaw - 2] - rim) * (1 - fade)
     _paint_mouth(colour[window_m], posed, light)
     _paint_eyes(colour[window_e], posed, skin, light, scene)
-    return light.develop(colour)
+    return light.develop(colour[texels])
 
 
-def _cavities(posed: PosedHead, normals: FloatArray) -> FloatArray:
+def _cavities(posed: PosedHead) -> FloatArray:
     """Ambient occlusion from relief: how far a point lies below its blurred surroundings, at two scales."""
     head = posed.head
     relief = posed.points[..., 2] - head.base_z
@@ -181,9 +189,7 @@ def _cavities(posed: PosedHead, normals: FloatArray) -> FloatArray:
     far = cv2.blur(cv2.blur(relief, (wide, wide)), (wide, wide))
     near = cv2.blur(cv2.blur(relief, (narrow, narrow)), (narrow, narrow))
     cavity = np.clip((far - relief) * F32(0.40), -0.12, 0.6) + np.clip((near - relief) * F32(0.85), -0.1, 0.35)
-    occlusion = np.clip(1 - cavity, 0.38, 1.12)
-    occlusion *= 1 - F32(0.30) * smoothstep(0.25, 0.95, -normals[..., 1]) * head.front
-    return np.asarray(occlusion, F32)
+    return np.asarray(np.clip(1 - cavity, 0.38, 1.12), F32)
 
 
 def _paint_mouth(colour: FloatArray, posed: PosedHead, light: Light) -> None:
@@ -208,15 +214,15 @@ def _paint_eyes(colour: FloatArray, posed: PosedHead, skin: Skin, light: Light, 
     """Eyeballs with catch lights, then lashes over them, into shaded colour (a view)."""
     eyes = posed.eyes
     ball = _eyeball(eyes, posed.head, skin, light, scene)
-    blend(colour, ball, eyes.open)
+    mix_in(colour, ball, eyes.open)
     s, reach = eyes.along, np.abs(eyes.along)
     upper = ridge(eyes.upper, 0.07, 0.25) * smoothstep(1.16, 0.92, s) * smoothstep(1.0, 0.86, -s)
     upper = upper * (0.75 + 0.25 * np.clip(s, 0, 1))
     lash = 1.7 - 0.4 * posed.head.identity.value("masc")
     dark = np.array([0.018, 0.012, 0.010], F32) + skin.hair * F32(0.06)
-    blend(colour, dark, np.clip(upper * F32(lash), 0, 0.97))
+    mix_in(colour, dark, np.clip(upper * F32(lash), 0, 0.97))
     lower = ridge(eyes.lower, 0.03, 0.10) * smoothstep(1.0, 0.85, reach) * np.clip(0.35 + 0.35 * s, 0, 1)
-    blend(colour, skin.skin * F32(0.2), np.clip(lower, 0, 0.6))
+    mix_in(colour, skin.skin * F32(0.2), np.clip(lower, 0, 0.6))
     colour += in_rgb(ridge(eyes.lower, 0.02, 0.13) * smoothstep(0.95, 0.8, reach) * F32(0.04))
 
 
@@ -231,11 +237,11 @@ def _eyeball(eyes: EyeLayer, head: Head, skin: Skin, light: Light, scene: Scene)
     glow = 0.55 + 0.75 * np.clip(radius / r, 0, 1) ** 1.3 * np.clip(0.75 - 0.55 * gy / r, 0.35, 1.5)
     iris = tinted(skin.iris * F32(1.5), fibres * glow)
     iris *= in_rgb(1 - F32(0.72) * smoothstep(r * 0.80, r, radius))
-    blend(iris, np.array([0.006, 0.005, 0.005], F32), smoothstep(0.28, 0.21, radius))
+    mix_in(iris, np.array([0.006, 0.005, 0.005], F32), smoothstep(0.28, 0.21, radius))
     s = np.clip(eyes.along, -1, 1)
     white = tinted(np.array([0.76, 0.73, 0.705], F32), 1 - F32(0.34) * s * s)
-    blend(white, np.array([0.60, 0.32, 0.29], F32), smoothstep(-0.80, -0.98, s) * F32(0.8))
-    blend(white, iris, smoothstep(r * 1.05, r * 0.93, radius))
+    mix_in(white, np.array([0.60, 0.32, 0.29], F32), smoothstep(-0.80, -0.98, s) * F32(0.8))
+    mix_in(white, iris, smoothstep(r * 1.05, r * 0.93, radius))
     lit = gx * F32(0.35) * light.key[0] + gy * F32(0.35) * light.key[1] + light.key[2]
     lit = np.clip(lit * F32(0.5) + F32(0.55), 0.2, 1.1) * light.key_colour[1] / F32(1.62)
     shaded = 1 - F32(0.55) * ridge(eyes.upper, 0, 0.55)
@@ -245,5 +251,5 @@ def _eyeball(eyes: EyeLayer, head: Head, skin: Skin, light: Light, scene: Scene)
     cx, cy = float(np.clip(half[0] * 0.75, -0.34, 0.34)), float(np.clip(half[1] * 0.75, -0.1, 0.36))
     spark = smoothstep(0.17, 0.08, np.hypot(gx - F32(cx), (gy - F32(cy)) * F32(0.85))) * F32(0.92)
     spark = spark + smoothstep(0.14, 0.02, np.hypot(gx + F32(cx * 1.1), gy + F32(0.25))) * F32(0.2)
-    blend(white, light.key_colour, np.clip(spark, 0, 1))
+    mix_in(white, light.key_colour, np.clip(spark, 0, 1))
     return white

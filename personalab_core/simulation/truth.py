@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalab_core.simulation.curves import F32, FloatArray
-from personalab_core.simulation.head import PosedHead
+from personalab_core.simulation.expression import PosedHead
 from personalab_core.simulation.proportions import brow_centre_y
 
 TURNED_AWAY_DEG = 75.0
@@ -153,7 +153,7 @@ def _brow_points(posed: PosedHead) -> list[tuple[float, float]]:
 
 
 def _lip_point(posed: PosedHead, s: float, curve: str) -> tuple[float, float]:
-    """A point on one of the four lip curves at `s` in [-1, 1] across the mouth (the curves of `head._pose_mouth`)."""
+    """A point on one of the four lip curves of `expression._pose_mouth`, at `s` in [-1, 1] across the mouth."""
     e, a = posed.expression, abs(s)
     arc = max(0.0, 1 - s * s)
     bow = 1 + 0.5 * posed.head.identity.value("lip_bow")
@@ -212,15 +212,22 @@ def _contour(posed: PosedHead, view: FloatArray, side: int) -> FloatArray:
     angle = np.arctan2(plane[..., 0], -plane[..., 1])
     start, end = angle[0, 0], angle[-1, int(plane[-1, :, 0].argmax())]
     sector = np.floor((angle - start) / (end - start + 1e-6) * _CONTOUR_SECTORS).astype(int).ravel()
-    far = np.hypot(plane[..., 0], plane[..., 1]).ravel()
-    order = np.lexsort((far, sector))
-    order = order[(sector[order] >= 0) & (sector[order] < _CONTOUR_SECTORS)]
-    outer = order[np.flatnonzero(np.diff(sector[order], append=_CONTOUR_SECTORS))]
+    outer = _outermost(sector, np.hypot(plane[..., 0], plane[..., 1]).ravel())
     line = np.concatenate([grid[0, :1], grid.reshape(-1, 3)[outer], grid[-1, plane[-1, :, 0].argmax()][None]])
     flat = line @ axes.T
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(flat, axis=0).T))])
     at = np.linspace(0, length[-1], 17)
     return np.stack([np.interp(at, length, line[:, i]) for i in range(3)], 1).astype(F32)
+
+
+def _outermost(sector: NDArray[np.intp], far: FloatArray) -> NDArray[np.intp]:
+    """The vertex that lies furthest out in each sector that has any, the last of equals; in the sectors' order."""
+    inside = np.flatnonzero((sector >= 0) & (sector < _CONTOUR_SECTORS))
+    furthest = np.zeros(_CONTOUR_SECTORS, F32)
+    np.maximum.at(furthest, sector[inside], far[inside])
+    best = inside[far[inside] == furthest[sector[inside]]]
+    best = best[np.argsort(sector[best], kind="stable")]
+    return np.asarray(best[np.flatnonzero(np.diff(sector[best], append=_CONTOUR_SECTORS))])
 
 
 def _sideways(view: FloatArray) -> FloatArray:

@@ -1,5 +1,7 @@
 """Drawing flat meshes: what is covered, what hides what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,13 +24,19 @@ def plain(colour: tuple[int, int, int]) -> np.ndarray:
     return np.full((CELLS + 1, CELLS + 1, 3), colour, np.uint8)
 
 
+def draw(canvas: Canvas, mesh: Mesh, texture: np.ndarray, alpha: np.ndarray | None = None) -> None:
+    seen = canvas.place(*mesh)
+    if seen is not None:
+        canvas.paint(seen, texture[seen.texels], alpha)
+
+
 @pytest.fixture
 def canvas() -> Canvas:
     return Canvas(np.full((SIDE_PX, SIDE_PX, 3), 40, np.uint8))
 
 
 def test_a_mesh_covers_its_pixels_and_no_others(canvas: Canvas) -> None:
-    canvas.draw(*square(0.0), plain(BLUE))
+    draw(canvas, square(0.0), plain(BLUE))
     assert (canvas.image[12:28, 12:28] == BLUE).all()
     assert np.allclose(canvas.depth[12:28, 12:28], 0.0, atol=1e-4)
     outside = np.ones((SIDE_PX, SIDE_PX), bool)
@@ -52,22 +60,45 @@ def test_a_mesh_seen_from_behind_is_only_drawn_as_such() -> None:
 
 @pytest.mark.parametrize(("second_cm", "seen"), [(5.0, RED), (-5.0, BLUE)])
 def test_the_nearer_of_two_meshes_is_seen(canvas: Canvas, second_cm: float, seen: tuple[int, int, int]) -> None:
-    canvas.draw(*square(0.0), plain(BLUE))
-    canvas.draw(*square(second_cm), plain(RED))
+    draw(canvas, square(0.0), plain(BLUE))
+    draw(canvas, square(second_cm), plain(RED))
     assert (canvas.image[14:26, 14:26] == seen).all()
 
 
 def test_a_transparent_texture_changes_nothing_and_a_half_opaque_one_mixes(canvas: Canvas) -> None:
     before = canvas.image.copy()
-    canvas.draw(*square(0.0), plain(RED), alpha=np.zeros((CELLS + 1, CELLS + 1), np.uint8))
+    draw(canvas, square(0.0), plain(RED), alpha=np.zeros((CELLS + 1, CELLS + 1), np.uint8))
     assert np.array_equal(canvas.image, before)
-    canvas.draw(*square(0.0), plain(RED), alpha=np.full((CELLS + 1, CELLS + 1), 128, np.uint8))
+    draw(canvas, square(0.0), plain(RED), alpha=np.full((CELLS + 1, CELLS + 1), 128, np.uint8))
     # 255 and 0 over 40 at 128 / 255.
     assert np.abs(canvas.image[20, 20].astype(int) - [148, 20, 20]).max() <= 1
 
 
+@pytest.mark.parametrize("corner", [-13.0, 10.0, 27.0])
+@pytest.mark.parametrize("behind_cm", [-5.0, 5.0])
+def test_the_texels_named_are_all_that_the_seen_pixels_need(corner: float, behind_cm: float) -> None:
+    """Painting from the whole texture, or from the named part of it, gives the same picture."""
+    texture = np.random.default_rng(1).integers(0, 256, (CELLS + 1, CELLS + 1, 3), np.uint8)
+    pictures = []
+    for whole in (True, False):
+        canvas = Canvas(np.full((SIDE_PX, SIDE_PX, 3), 40, np.uint8))
+        draw(canvas, square(behind_cm, corner=15.0, side=9.0), plain(BLUE))
+        seen = canvas.place(*square(0.0, corner=corner))
+        assert seen is not None
+        everything = (slice(0, CELLS + 1), slice(0, CELLS + 1))
+        canvas.paint(replace(seen, texels=everything) if whole else seen, texture[everything if whole else seen.texels])
+        pictures.append(canvas.image)
+    assert np.array_equal(*pictures)
+
+
+def test_nothing_is_placed_behind_everything_or_outside(canvas: Canvas) -> None:
+    draw(canvas, square(0.0, corner=0.0, side=40.0), plain(BLUE))
+    assert canvas.place(*square(-1.0)) is None
+    assert canvas.place(*square(1.0, corner=50.0)) is None
+
+
 def test_a_mesh_is_hidden_when_everything_before_it_is_nearer(canvas: Canvas) -> None:
-    canvas.draw(*square(0.0), plain(BLUE))
+    draw(canvas, square(0.0), plain(BLUE))
     assert canvas.hides(*square(-1.0, corner=13.0, side=10.0))
     assert not canvas.hides(*square(1.0, corner=13.0, side=10.0))
     assert not canvas.hides(*square(-1.0, corner=13.0, side=25.0)), "it reaches beyond"
