@@ -28,6 +28,31 @@ def test_a_trial_never_replaces_the_shipped_pack(
     assert not (tmp_path / "work").exists()
 
 
+def test_a_folder_with_another_extent_is_refused(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    train_all.claim(work, train_all.Extent(people=24))
+    train_all.claim(work, train_all.Extent(people=24))
+    with pytest.raises(ValueError, match="give another --work"):
+        train_all.claim(work, train_all.Extent())
+
+
+def test_a_finished_cycle_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def run(command: list[str], **_: object) -> None:
+        """A training that writes nothing and is interrupted once, in the second cycle."""
+        started.append(" ".join(Path(word).name for word in command[command.index("--out") + 1 :]))
+        if len(started) == 2:
+            raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(subprocess.CalledProcessError):
+        train_all._train_net(tmp_path, "refiner", train_all.Extent())
+    train_all._train_net(tmp_path, "refiner", train_all.Extent())
+    second = "refiner_2.pt --init refiner_1.pt"
+    assert started == ["refiner_1.pt", second, second, "refiner.pt --init refiner_2.pt"]
+
+
 @pytest.mark.slow
 def test_the_whole_command_runs_from_nothing_to_a_measured_pack(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
