@@ -66,8 +66,10 @@ def measure_video(studio: Studio, anchor: Path, video: Path) -> tuple[VideoMeasu
         InputError: The anchor has no measurable face, or the video cannot be decoded.
     """
     meter = build_video_meter(studio.config.evaluation, studio.evaluator)
-    measured = replace(meter, accept_threshold=studio.policy.accept_threshold).measure(anchor, video)
-    return measured, studio.policy.decide(measured.candidate)
+    policy = studio.policy
+    meter = replace(meter, accept_threshold=policy.accept_threshold, retry_threshold=policy.retry_threshold)
+    measured = meter.measure(anchor, video)
+    return measured, policy.decide(measured.candidate)
 
 
 def bring_video(studio: Studio, persona: str, data: bytes, *, name: str) -> BroughtVideo:

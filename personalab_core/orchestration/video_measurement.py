@@ -11,7 +11,7 @@ from statistics import fmean
 from personalab_core.identity.frame_extractor import FrameExtractor, VideoFacts
 from personalab_core.identity.images import read_image
 from personalab_core.identity.temporal import summarise_frames
-from personalab_core.identity.video_evaluator import VideoIdentityEvaluator
+from personalab_core.identity.video_evaluator import DEFAULT_RETRY_THRESHOLD, VideoIdentityEvaluator
 from personalab_core.quality import PostProcessingAdvice, PostProcessingGate, VideoQualityEvaluator, VideoQualityResult
 from personalab_core.quality.video_quality_evaluator import QualityWatch
 from personalab_core.schemas import CandidateResult, EmbeddingScore, GeometricScore, MeasurementStatus
@@ -55,6 +55,7 @@ class VideoMeter:
         quality: Measures pixels; ``None`` leaves that out.
         gate: Turns both into advice; ``None`` leaves that out.
         accept_threshold: Composite score that low stretches are counted from.
+        retry_threshold: The policy's; frames near it, too, are looked at as carefully as a picture.
     """
 
     evaluator: VideoIdentityEvaluator
@@ -62,6 +63,7 @@ class VideoMeter:
     quality: VideoQualityEvaluator | None
     gate: PostProcessingGate | None
     accept_threshold: float
+    retry_threshold: float = DEFAULT_RETRY_THRESHOLD
 
     def measure(self, anchor_path: str | Path, video_path: str | Path) -> VideoMeasurement:
         """Return both axes of a video against an anchor.
@@ -73,7 +75,10 @@ class VideoMeter:
         watch = self._watch(anchor_path)
         reading = self.extractor.read(video_path)
         results: list[FrameResult] = []
-        for frame, seen in self.evaluator.look(anchor_path, reading, accept_threshold=self.accept_threshold):
+        looks = self.evaluator.look(
+            anchor_path, reading, accept_threshold=self.accept_threshold, retry_threshold=self.retry_threshold
+        )
+        for frame, seen in looks:
             results.append(seen)
             if watch is not None:
                 box = seen.result.face.box if seen.result.face else None

@@ -71,6 +71,7 @@ class VideoOrchestrator:
             quality=quality_evaluator,
             gate=post_processing_gate,
             accept_threshold=policy.accept_threshold,
+            retry_threshold=policy.retry_threshold,
         )
         self._workbench = Workbench.assemble(
             keeper=VideoKeeper(video_generator, Path(output_dir)),

@@ -130,7 +130,8 @@ def build_video_meter(evaluation: Mapping[str, Any], evaluator: IdentityEvaluato
     """Return what measures videos as the ``evaluation`` section says; absent keys mean the defaults."""
     quality = evaluation.get("quality", {})
     enabled = quality.get("enabled", True)
-    accept_threshold = evaluation.get("scoring", {}).get("accept_threshold", 0.55)
+    scoring = evaluation.get("scoring", {})
+    accept_threshold = scoring.get("accept_threshold", 0.55)
     advice = quality.get("post_processing", {})
     extractor = FrameExtractor()
     return VideoMeter(
@@ -145,6 +146,7 @@ def build_video_meter(evaluation: Mapping[str, Any], evaluator: IdentityEvaluato
         if enabled
         else None,
         accept_threshold=accept_threshold,
+        retry_threshold=scoring.get("retry_threshold", 0.35),
     )
 
 

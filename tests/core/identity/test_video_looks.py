@@ -70,17 +70,29 @@ def frames(*levels: int) -> Iterator[ExtractedFrame]:
         yield ExtractedFrame(SampledFrame(index=number, time_s=0.1 * number), image, image[..., 0])
 
 
+def hasty_evaluator(folder: Path) -> tuple[VideoIdentityEvaluator, HastyAnalyser]:
+    (folder / "anchor.png").write_bytes(cv2.imencode(".png", np.zeros((100, 100, 3), np.uint8))[1].tobytes())
+    analyser = HastyAnalyser()
+    matcher = FaceMatcher(
+        analyser=analyser, compare=partial(embedding_score, threshold=0.2), composite=CompositeScorer(), geometric=None
+    )
+    return VideoIdentityEvaluator(FakeEvaluator(matcher), workers=1), analyser
+
+
 @pytest.mark.parametrize(("level", "expected"), [(54, 0.54), (34, 0.34), (80, 0.82), (45, 0.47)])
 def test_near_a_threshold_the_frame_is_looked_at_as_a_single_picture(
     tmp_path: Path, level: int, expected: float
 ) -> None:
     """Thresholds .55 and .35: a quick look would accept .54 as .56; at .80 its error changes nothing."""
-    (tmp_path / "anchor.png").write_bytes(cv2.imencode(".png", np.zeros((100, 100, 3), np.uint8))[1].tobytes())
-    analyser = HastyAnalyser()
-    matcher = FaceMatcher(
-        analyser=analyser, compare=partial(embedding_score, threshold=0.2), composite=CompositeScorer(), geometric=None
-    )
-    evaluator = VideoIdentityEvaluator(FakeEvaluator(matcher), workers=1)
+    evaluator, analyser = hasty_evaluator(tmp_path)
     _, second = (result for _, result in evaluator.look(tmp_path / "anchor.png", frames(level - 8, level)))
     assert second.result.composite_score == pytest.approx(expected, abs=1e-3)
     assert analyser.whole == ([level - 8, level] if expected == level / 100 else [level - 8])
+
+
+def test_the_thresholds_are_those_of_whoever_measures(tmp_path: Path) -> None:
+    evaluator, analyser = hasty_evaluator(tmp_path)
+    thresholds = {"accept_threshold": 0.9, "retry_threshold": 0.79}
+    _, second = (result for _, result in evaluator.look(tmp_path / "anchor.png", frames(72, 80), **thresholds))
+    assert second.result.composite_score == pytest.approx(0.80, abs=1e-3)
+    assert analyser.whole == [72, 80]
