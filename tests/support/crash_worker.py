@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from personalab_core.generation import ImageGenerator, RetryPolicy
+from personalab_core.generation import ImageGenerator, RetryPolicy, VideoGenerator
 from personalab_core.identity import DriftTracker, IdentityPolicy
 from personalab_core.observability import GenerationMetricsLogger
 from personalab_core.orchestration import AssetFinished, Event, GenerationOrchestrator
 from personalab_core.runtime import AsyncRunner, JobSpec, ProviderSemaphore, RateLimiter, SyncRunner
-from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt
+from personalab_core.schemas import AssetOutcome, EvaluationResult, ImagePrompt, VideoPrompt
+from personalab_core.schemas.records import AssetType
 from tests.support.counting_vendor import TERMS, VendorKind, adapter_of, load_sdks
 from tests.support.loop_fakes import FAKE_INFO, PATCHES, PERSONA, candidate
 
@@ -40,11 +41,22 @@ class PictureEvaluator:
     async def evaluate_async(self, anchor_path: str, candidate_paths: Sequence[str]) -> EvaluationResult:
         return self.evaluate(anchor_path, candidate_paths)
 
+    async def evaluate_video_async(self, anchor_path: str, video_path: str, **_: float) -> EvaluationResult:
+        return self.evaluate(anchor_path, [video_path])
 
-def jobs(n: int) -> list[JobSpec]:
-    prompts = [ImagePrompt(subject_description="a woman of 23", action_details=f"holding card {i}") for i in range(n)]
+
+def jobs(n: int, asset_type: AssetType) -> list[JobSpec]:
+    kind = VideoPrompt if asset_type == "video" else ImagePrompt
+    prompts = [kind(subject_description="a woman of 23", action_details=f"holding card {i}") for i in range(n)]
     return [
-        JobSpec(job_id=f"job-{i:03d}", seed=100 + i, config_hash="0" * 16, persona=PERSONA, prompt=prompt)
+        JobSpec(
+            job_id=f"job-{i:03d}",
+            seed=100 + i,
+            config_hash="0" * 16,
+            persona=PERSONA,
+            prompt=prompt,
+            asset_type=asset_type,
+        )
         for i, prompt in enumerate(prompts)
     ]
 
@@ -84,6 +96,7 @@ def work(folder: str, url: str, vendor: VendorKind, runner: RunnerKind, n: int, 
         made = AsyncRunner(
             client=client,
             image_generator=generator,
+            video_generator=VideoGenerator(client, TERMS[vendor].model, "720p", "9:16", transport_retry=retry),
             retry_policy=retry,
             eval_pool=PictureEvaluator(),  # type: ignore[arg-type]
             provider_semaphore=ProviderSemaphore({"default": 2}),
@@ -93,7 +106,7 @@ def work(folder: str, url: str, vendor: VendorKind, runner: RunnerKind, n: int, 
         )
     if die_at is not None:
         _die_at_step(die_at, folder)
-    made.run(jobs(n))
+    made.run(jobs(n, "video" if vendor == "films" else "image"))
 
 
 def _die_at_step(number: int, folder: str) -> None:
