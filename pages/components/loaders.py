@@ -12,6 +12,7 @@ from pages.components import access
 from personalab_core.jobs import WorkspaceRef
 from personalab_core.jobs.checks import Check, run_checks
 from personalab_core.jobs.judging import BackgroundJudge
+from personalab_core.views.costs import CostsView, build_costs
 from personalab_core.views.permissions import Person, Role
 from personalab_core.views.records import Records
 from personalab_core.views.system import ModelRow, Storage, build_model_rows, build_storage
@@ -80,6 +81,17 @@ def storage() -> Storage:
 @st.cache_resource(ttl="5m", max_entries=4, show_spinner="Counting files")
 def _storage(reference: str) -> Storage:
     return build_storage(WorkspaceRef.model_validate_json(reference).load())
+
+
+@st.cache_resource(ttl="1m", max_entries=4, show_spinner="Reading the account book")
+def _costs(reference: str) -> CostsView:
+    space = Workspace.open(WorkspaceRef.model_validate_json(reference), records=_records)
+    return build_costs(space.histories(), space.text_calls())
+
+
+def costs() -> CostsView:
+    """Return what generation has cost; summed anew at most once a minute."""
+    return _costs(WorkspaceRef.from_environment().model_dump_json())
 
 
 def now() -> datetime:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.components import clicks, frame, loaders, parts, snippets
 from personalab_core.views import words
-from personalab_core.views.costs import HEADINGS, build_costs
+from personalab_core.views.costs import HEADINGS
 from personalab_core.views.system import SystemView, build_system_view, read_log, started
 from personalab_core.views.workspace import Workspace
 
@@ -38,7 +38,7 @@ def show(space: Workspace) -> None:
         _models()
     with b:
         _storage()
-        _costs(space)
+        _costs()
     _jobs(space, view)
     _settings(view)
 
@@ -94,12 +94,12 @@ def _storage() -> None:
             snippets.block(snippets.facts(storage.rows))
 
 
-def _costs(space: Workspace) -> None:
+def _costs() -> None:
     snippets.section("Costs", below=True)
     box = st.expander("What generation has cost", key="system.costs", on_change="rerun")
     if box.open:
         with box:
-            view = build_costs(space.histories())
+            view = loaders.costs()
             snippets.small(view.answer)
             for rows, of in ((view.personas, "Persona"), (view.providers, "Provider")):
                 if rows:

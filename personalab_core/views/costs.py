@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from personalab_core.observability.spending import spending
+from personalab_core.observability.spending import Spending, spending
+from personalab_core.observability.submission import Submission
 from personalab_core.schemas import AssetOutcome
 from personalab_core.views import numbers
 from personalab_core.views.history import PersonaHistory
@@ -35,6 +37,12 @@ class _Group:
         self.known_usd += cost_usd or 0.0
         self.n_unknown += cost_usd is None
 
+    def add_calls(self, n: int, spent: Spending) -> None:
+        """Add calls of which the sum is known, not each price."""
+        self.n += n
+        self.known_usd += spent.known_usd or 0.0
+        self.n_unknown += spent.n_unknown
+
     def row(self, name: str) -> tuple[str, ...]:
         at_least = "≥ " if self.n_unknown else ""
         nothing_known = self.n_unknown == self.n
@@ -47,29 +55,31 @@ class _Group:
         return name, f"{self.n:,}", f"{self.n_accepted:,}", spent, each, f"{self.n_unknown:,}"
 
 
-def build_costs(histories: Sequence[PersonaHistory]) -> CostsView:
-    """Return what every attempt and every reference picture has cost, read from the index."""
-    personas: dict[str, _Group] = {}
-    providers: dict[str, _Group] = {}
+def build_costs(histories: Sequence[PersonaHistory], texts: Sequence[Submission] = ()) -> CostsView:
+    """Return what every attempt, every reference picture and every call for text has cost.
+
+    Args:
+        histories: The personas; attempts are counted from the index.
+        texts: The account book's calls for text, of which no other record tells.
+    """
+    personas: dict[str, _Group] = defaultdict(_Group)
+    providers: dict[str, _Group] = defaultdict(_Group)
     for history in histories:
-        for provider, cost_usd, accepted in _calls(history):
-            for groups, name in ((personas, history.name), (providers, provider)):
-                groups.setdefault(name, _Group()).add(cost_usd, accepted=accepted)
+        for provider, cost_usd, outcome in history.attempts.columns("provider", "cost_usd", "outcome"):
+            for group in (personas[history.name], providers[provider]):
+                group.add(cost_usd, accepted=outcome == AssetOutcome.ACCEPTED)
+        for spent in spending((), by="provider", anchors=history.anchors):
+            for group in (personas[history.name], providers[spent.name]):
+                group.add_calls(spent.anchor_calls, spent)
+    names = {history.id: history.name for history in histories}
+    for spent in spending((), by="persona", texts=texts):
+        personas[names.get(spent.name, spent.name)].add_calls(spent.text_calls, spent)
+    for spent in spending((), by="provider", texts=texts):
+        providers[spent.name].add_calls(spent.text_calls, spent)
     return CostsView(_answer(personas.values()), _rows(personas), _rows(providers))
 
 
-def _calls(history: PersonaHistory) -> Iterable[tuple[str, float | None, bool]]:
-    for provider, cost_usd, outcome in history.attempts.columns("provider", "cost_usd", "outcome"):
-        yield provider, cost_usd, outcome == AssetOutcome.ACCEPTED
-    for provider in spending((), by="provider", anchors=history.anchors):
-        known = provider.anchor_calls - provider.n_unknown
-        for n in range(provider.anchor_calls):
-            # Of reference pictures the sum is known, not each price: the first of the known ones carries it.
-            cost_usd = (provider.known_usd or 0.0) if n == 0 else 0.0
-            yield provider.name, cost_usd if n < known else None, False
-
-
-def _rows(groups: dict[str, _Group]) -> tuple[tuple[str, ...], ...]:
+def _rows(groups: Mapping[str, _Group]) -> tuple[tuple[str, ...], ...]:
     return tuple(groups[name].row(name) for name in sorted(groups))
 
 
@@ -81,4 +91,4 @@ def _answer(groups: Iterable[_Group]) -> str:
     known = numbers.money(sum(group.known_usd for group in found))
     if n_unknown:
         return f"At least {known}: the price of {numbers.plural(n_unknown, 'call')} is not known."
-    return f"{known} in all, reference pictures included."
+    return f"{known} in all, reference pictures and texts included."

@@ -12,10 +12,12 @@ from pydantic import JsonValue
 from personalab_core.config import Config
 from personalab_core.config.personas import PersonaStore
 from personalab_core.generation import PlanStore, structure_prompt, structure_video_prompt
+from personalab_core.generation.ticket import open_ledger
 from personalab_core.identity.evaluator import can_measure_faces
 from personalab_core.identity.packs import BUNDLED_PACK
 from personalab_core.jobs import JobStore, WorkspaceRef
 from personalab_core.jobs.alerts import sentinel_of
+from personalab_core.observability.submission import Submission
 from personalab_core.orchestration.workbench import utc_now
 from personalab_core.prompts import ScenarioSet, load_asset_scenarios, subject_description
 from personalab_core.schemas import (
@@ -287,6 +289,14 @@ class Workspace:
         config = self.reference.load(overrides) if overrides else self.config
         writer = Studio(config).prompt_writer(character)
         return writer.video(request) if video else writer.image(request)
+
+    def text_calls(self) -> tuple[Submission, ...]:
+        """Return the calls for plans and prompts, of which only the account book tells; reads all of it.
+
+        Raises:
+            WorkspaceError: It cannot be read.
+        """
+        return open_ledger(self.config).texts()
 
     def histories(self) -> list[PersonaHistory]:
         """Return every readable persona with its records.

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from personalab_core.generation.ticket import open_ledger
 from personalab_core.jobs import WorkspaceRef
 from personalab_core.observability import GenerationMetricsLogger
-from personalab_core.schemas import AssetOutcome, Cost
+from personalab_core.observability.submission import Call
+from personalab_core.schemas import AssetOutcome, Cost, SubmissionAnswer
 from personalab_core.views.costs import build_costs
 from personalab_core.views.history import PersonaHistory
 from personalab_core.views.workspace import Workspace
@@ -54,3 +56,19 @@ def test_every_persona_with_a_call_has_a_row(typical: Mapping[str, PersonaHistor
 
 def test_nothing_asked_is_said() -> None:
     assert build_costs([]).answer == "Nothing has been asked of a provider yet."
+
+
+def test_plans_and_prompts_are_in_the_tables(tmp_path: Path) -> None:
+    typical_workspace(tmp_path)
+    space = Workspace.open(WorkspaceRef(folder=str(tmp_path), profile="simulated"))
+    ledger = open_ledger(space.config)
+    before = build_costs(space.histories())
+    for plan, persona, amount in (("a", "mara", 0.25), ("b", "mara", None), ("c", "gone", 0.5)):
+        call = Call(persona, plan, plan, "wordy", "t1", False, None, "p" * 16, None, asset_type="text")
+        submission = ledger.submit(call, bound_usd=1.0)
+        ledger.note(submission, call, "answered", answer=SubmissionAnswer(cost=Cost(amount_usd=amount)))
+    view = build_costs(space.histories(), space.text_calls())
+    assert ("wordy", "3", "0", "≥ $0.75", "–", "1") in view.providers
+    assert ("gone", "1", "0", "$0.50", "–", "0") in view.personas, "a persona that is no more has cost what it has cost"
+    calls = {row[0]: int(row[1].replace(",", "")) for row in before.personas}
+    assert next(int(row[1]) for row in view.personas if row[0] == "Mara Lindqvist") == calls["Mara Lindqvist"] + 2
