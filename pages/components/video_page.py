@@ -11,18 +11,10 @@ from personalab_core.jobs.videos import read_brought, read_measured
 from personalab_core.schemas import AttemptRecord
 from personalab_core.views import words
 from personalab_core.views.faces import anchor_side
+from personalab_core.views.film_frames import frame_side
+from personalab_core.views.films import MeasuredFilm, film_of_attempt, film_of_check, video_attempts
 from personalab_core.views.history import PersonaHistory
-from personalab_core.views.video import (
-    MeasuredFilm,
-    Take,
-    VideoView,
-    build_video_view,
-    film_of_attempt,
-    film_of_check,
-    frame_side,
-    take_of,
-    video_attempts,
-)
+from personalab_core.views.video import Take, VideoView, build_video_view, take_of
 from personalab_core.views.video_facts import Fact
 from personalab_core.views.workspace import Workspace
 

@@ -12,8 +12,10 @@ from personalab_core.quality import FrameSharpness, VideoQualityResult
 from personalab_core.schemas import CandidateResult, Decision, EmbeddingScore, EvaluatorInfo, MeasurementStatus
 from personalab_core.schemas.video import FrameResult, SampledFrame
 from personalab_core.views import words
+from personalab_core.views.film_frames import frame_side
+from personalab_core.views.films import MeasuredFilm
 from personalab_core.views.frames import MAX_FRAMES_SHOWN
-from personalab_core.views.video import MeasuredFilm, VideoView, build_video_view, frame_side
+from personalab_core.views.video import VideoView, build_video_view
 from personalab_core.views.video_facts import Limits
 
 INFO = EvaluatorInfo(name="fake", version="1", pack="fake", pack_hash="0" * 16, metric="cosine_similarity")
