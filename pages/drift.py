@@ -228,7 +228,10 @@ with right:
 if persona is None:
     with left:
         snippets.head(
-            "Drift", "No persona yet.", "It begins with a name and a look in words.", simulated=space.config.simulated
+            "Drift",
+            "No persona yet.",
+            "It begins with a name and a look in words.",
+            simulated=space.config.simulates("image"),
         )
 else:
     history = histories[persona]
@@ -238,7 +241,7 @@ else:
             f"Drift of {history.name}",
             view.answer,
             view.detail,
-            simulated=view.simulated or space.config.simulated,
+            simulated=view.simulated or space.config.simulates("image"),
             picture=view.anchor,
             mark=view.mark,
         )

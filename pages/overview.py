@@ -25,7 +25,7 @@ def show_head(view: OverviewView) -> None:
     """Show the answer, and the one thing to do if there is one."""
     left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
     with left:
-        snippets.head("Overview", view.answer, view.detail, simulated=space.config.simulated)
+        snippets.head("Overview", view.answer, view.detail, simulated=space.simulated)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         if view.urgent:
             first = view.urgent[0]

@@ -136,7 +136,7 @@ def _table(view: AttemptsView) -> str | None:
         column_config={
             "thumbnail": st.column_config.ImageColumn("Picture", width="small"),
             "persona": "Persona",
-            "when": st.column_config.DatetimeColumn("When", format="D MMM, HH:mm"),
+            "when": st.column_config.DatetimeColumn("When", format="D MMM, HH:mm", timezone=str(loaders.zone())),
             "asset": "Asset",
             "attempt": st.column_config.NumberColumn("Attempt", width="small"),
             "decision": "Decision",

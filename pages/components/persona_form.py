@@ -45,7 +45,7 @@ def show(space: Workspace, wanted: str, copy_of: str | None) -> None:
         pattern = space.personas.get(copy_of) if wanted == NEW and copy_of else before
     except PersonalabError as error:
         what = "This persona is not here." if isinstance(error, UnknownPersonaError) else "This persona cannot be read."
-        snippets.head("Personas", what, str(error), simulated=space.config.simulated)
+        snippets.head("Personas", what, str(error), simulated=space.simulated)
         if clicks.button("All personas", key="personas.back"):
             _leave()
         return
@@ -98,7 +98,7 @@ class _Form:
         with left:
             answer, detail = self._sentences(draft, checked)
             eyebrow = f"Persona {self.before.name}" if self.before else "New persona"
-            snippets.head(eyebrow, answer, detail, simulated=self.space.config.simulated)
+            snippets.head(eyebrow, answer, detail, simulated=self.space.simulated)
         with right, st.container(horizontal=True, horizontal_alignment="right"):
             if clicks.button("All personas", key="personas.back"):
                 _leave()

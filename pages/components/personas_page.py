@@ -43,7 +43,7 @@ def open_form(persona: str, **address: str) -> None:
 def _head(space: Workspace, view: PersonasView) -> None:
     left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
     with left:
-        snippets.head("Personas", view.answer, view.detail, simulated=space.config.simulated)
+        snippets.head("Personas", view.answer, view.detail, simulated=space.simulated)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         dialogs.opener("Import YAML", "personas.import")
         label = "Create a persona" if view.cards else "Create the first persona"

@@ -24,7 +24,7 @@ def show(space: Workspace) -> None:
     texts = prompts.load_texts(space.config)
     left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
     with left:
-        snippets.head("Prompts", *prompts.effects_answer(effects), simulated=space.config.simulated)
+        snippets.head("Prompts", *prompts.effects_answer(effects), simulated=space.simulated)
     st.space("small")
     tables = prompts.effect_tables(effects)
     if tables:

@@ -37,18 +37,31 @@ def head(
     answer: str,
     detail: str,
     *,
-    simulated: bool,
+    simulated: bool | str,
     picture: Picture | None = None,
     mark: words.Mark | None = None,
 ) -> None:
-    """Show the top of a page: where am I, what is the answer, why."""
+    """Show the top of a page: where am I, what is the answer, why.
+
+    Args:
+        page: Its name, with whom it is about.
+        answer: The answer to its question.
+        detail: Why.
+        simulated: Whether what it shows is simulated; in words where that is so of a part only.
+        picture: Of whom it is about.
+        mark: Their state.
+    """
     image = f'<img src="{escape(picture.thumbnail)}" alt="{escape(picture.alt)}">' if picture else ""
-    tags = tag(words.SIMULATED, words.SIMULATED_WHY) if simulated else ""
+    tags = _simulated(words.SIMULATED if simulated is True else simulated) if simulated else ""
     state = decision(mark) if mark else ""
     block(
         f'<header class="pl-head">{image}<div><div class="pl-eyebrow"><span>{escape(page)}</span>{tags}{state}</div>',
         f'<h1>{escape(answer)}</h1><p class="pl-sub">{escape(detail)}</p></div></header>',
     )
+
+
+def _simulated(word: str) -> str:
+    return tag(word, words.SIMULATED_WHY if word == words.SIMULATED else words.PARTLY_SIMULATED_WHY)
 
 
 def section(title: str, lead: str = "", *, below: bool = False) -> None:

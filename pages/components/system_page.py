@@ -23,7 +23,7 @@ def show(space: Workspace) -> None:
     view = build_system_view(space.config, loaders.checks(online=False), space.jobs.list(limit=JOBS), names=names)
     left, right = st.columns([7, 3], vertical_alignment="bottom", gap="medium")
     with left:
-        snippets.head("System", view.answer, view.detail, simulated=space.config.simulated)
+        snippets.head("System", view.answer, view.detail, simulated=space.simulated)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         asked = clicks.button("Run the checks", type="primary", key="system.checks", help=_ONLINE)
     st.space("small")

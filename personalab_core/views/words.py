@@ -5,6 +5,7 @@ Short main clauses, present tense, names not ids. The measured thing is the subj
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +24,24 @@ MarkKind = Literal["accept", "retry", "reject", "unmeasured", "busy", "watch"]
 
 SIMULATED = "Simulated"
 SIMULATED_WHY = "Pictures and scores come from the simulator. They do not show a real person or a real provider."
+PARTLY_SIMULATED_WHY = "What is named here comes from the simulator. What is not is made by a real provider."
 UNCALIBRATED = "The thresholds are the defaults. They are not calibrated on your pictures."
 NO_EVALUATOR = "Not measured: no face recogniser is installed."
 NO_ANCHOR = "Not measured: no anchor yet."
 BEING_JUDGED = "Being judged"
 GOES_ON = "You can close this page; the run goes on."
+
+
+_MADE = {"image": "pictures", "video": "videos", "text": "texts"}
+
+
+def simulated_parts(modalities: Collection[str]) -> str:
+    """Return what the badge says where the simulator makes these modalities; empty if it makes none."""
+    if not modalities:
+        return ""
+    if len(modalities) == len(_MADE):
+        return SIMULATED
+    return f"{SIMULATED}: {numbers.listing([made for name, made in _MADE.items() if name in modalities])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,11 @@ class Workspace:
         return load_asset_scenarios(self.config).video_scenarios
 
     @property
+    def simulated(self) -> str:
+        """What the simulator makes here, as the badge of a page says it; empty if nothing."""
+        return words.simulated_parts([name for name in self.config.models if self.config.simulates(name)])
+
+    @property
     def measuring(self) -> str:
         """What a person must know about the instrument before trusting a score; empty if there is nothing."""
         embedding = self.config.evaluation.embedding

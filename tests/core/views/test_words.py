@@ -67,3 +67,16 @@ def test_every_reason_has_words() -> None:
 def test_the_first_name_of_a_sentence() -> None:
     assert words.first_name("Daniela 'Dani' Pérez") == "Daniela"
     assert words.first_name("'Dani' Pérez") == "Dani"
+
+
+@pytest.mark.parametrize(
+    ("modalities", "said"),
+    [
+        ((), ""),
+        (("image", "text", "video"), "Simulated"),
+        (("image", "video"), "Simulated: pictures and videos"),
+        (("text",), "Simulated: texts"),
+    ],
+)
+def test_a_badge_says_what_is_simulated(modalities: tuple[str, ...], said: str) -> None:
+    assert words.simulated_parts(modalities) == said
