@@ -151,7 +151,7 @@ def unit(monitor: DriftMonitor, charts: Charts, framing: FrameSize = "half") -> 
 def _found(monitor: DriftMonitor, charts: Charts, alarms: list[Alarm], common: DriftStatus, offset: int) -> DriftStatus:
     first, *others = alarms
     past = monitor.state.past
-    change = monitor.change_of(first)
+    change = _moment(monitor, first, others)
     known: dict[str, object] = {}
     if change is not None:
         exact = first.chart in ("level", "direction")
@@ -167,6 +167,16 @@ def _found(monitor: DriftMonitor, charts: Charts, alarms: list[Alarm], common: D
         also=tuple(state_of(alarm) for alarm in others),
         **known,  # type: ignore[arg-type]
     )
+
+
+def _moment(monitor: DriftMonitor, told: Alarm, others: list[Alarm]) -> ChangePoint | None:
+    """Return when what is told began: a fallen level as a face says that moved about then, if it knows better."""
+    own = monitor.change_of(told)
+    face = next((alarm for alarm in others if alarm.chart == "direction"), None)
+    moved = monitor.change_of(face) if face is not None and told.chart == "level" else None
+    if own is None or moved is None or moved.error >= own.error:
+        return own
+    return moved if abs(moved.number - own.number) <= own.error + SHORTLY else own
 
 
 def state_of(alarm: Alarm) -> DriftState:

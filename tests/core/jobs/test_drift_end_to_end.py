@@ -7,30 +7,43 @@ from statistics import median
 
 import pytest
 
-from benchmarks.drift_loop import FIRST, NEW, PERSONA, Loop, Story, tell
+from benchmarks.drift_loop import Told, misses, retell, tell
+from benchmarks.drift_stories import FIRST, NEW, PERSONA, STEADY, Loop, Story
 from personalab_core.jobs.canaries import canary_set, run_canaries
-from personalab_core.schemas import DriftState
 
 pytestmark = pytest.mark.slow
 
+SEEDS = (101, 102)
+"""Fixed before any of them was looked at."""
 
-# Expected to fail since the pictures are drawn by renderer version 2: of seven beginnings,
-# two raised a false alarm (41 and 42), and 61 and 63 told 5 of their 14 stories wrongly. See docs/drift.md.
-@pytest.mark.xfail(reason="the monitor's end-to-end proof does not hold on renderer version 2 yet", strict=False)
-@pytest.mark.parametrize("seed", [61, 63])
-def test_known_changes_are_found_when_and_where_they_were_made(seed: int, tmp_path: Path) -> None:
-    """Step, ramp, one provider's update, a worse newcomer, another mix, and a morph, after one beginning."""
-    told = tell(seed, tmp_path)
-    assert [t.story.name for t in told if not t.right] == []
-    assert median(abs(t.error) for t in told if t.error is not None) <= 5
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
+    """Step, ramp, one provider's update, a worse newcomer, another mix, and a morph, after one beginning per seed."""
+    return [t for seed in SEEDS for t in tell(seed, tmp_path_factory.mktemp(f"seed-{seed}"))]
+
+
+def test_known_changes_are_found_when_and_where_they_were_made(told: list[Told]) -> None:
+    assert [f"{t.story.name}, seed {t.seed}" for t in told if not t.right] == []
+    errors = [abs(t.error) for t in told if t.error is not None]
+    assert len(errors) == 3 * len(SEEDS)
+    assert median(errors) <= 5
     for t in told:
-        alarms = [event for event in t.found.events if event.event == "alarm"]
-        assert bool(alarms) == t.story.states.isdisjoint({DriftState.IN_CONTROL}), t.story.name
-        assert all(event.number >= t.first for event in alarms), f"{t.story.name}: alarmed before the change"
-    updated, joined = (next(t for t in told if t.story.of == (model,)) for model in (FIRST, NEW))
-    assert updated.found.status.origin is not None and updated.found.status.origin.name == updated.story.place
-    lower = [offset.name for offset in joined.found.status.offsets if offset.size < -0.03]
-    assert joined.story.place in lower, "the newcomer's lower scores are told, not only allowed for"
+        assert (t.delay is None) == (t.story.states == STEADY), t.story.name
+    placed = [t for t in told if t.story.of in ((FIRST,), (NEW,))]
+    assert [t.found.status.origin.name for t in placed if t.found.status.origin] == [t.story.place for t in placed]
+    newcomer = [
+        o.size for t in placed if t.story.of == (NEW,) for o in t.found.status.offsets if o.name == t.story.place
+    ]
+    assert newcomer and all(size < -0.03 for size in newcomer), "lower scores are told, not only allowed for"
+
+
+def test_the_same_pictures_in_other_orders_are_judged_as_often_rightly_as_promised(told: list[Told]) -> None:
+    """One timeline is one draw; rates hold the monitor to its 750 records per false alarm, and so to its charts."""
+    retold = retell(told)
+    assert misses(retold) == []
+    assert all(len(r.judged) >= 20 for r in retold)
+    assert all(median(r.errors) <= 5 for r in retold if r.errors)
 
 
 def test_canaries_are_a_series_of_their_own(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.drift_process import Case, embeddings, simulate, usual_of_process
-from personalab_core.identity.drift.changes import direction_origin, level_origin
+from personalab_core.identity.drift.changes import ChangePoint, direction_origin, level_origin
 from personalab_core.identity.drift.monitor import CHARTS, Alarm, DriftMonitor
 from personalab_core.identity.drift.parameters import ChartName, DriftParameters, shipped_parameters
 from personalab_core.identity.drift.residuals import BASELINE, Observation, Past
@@ -86,6 +86,18 @@ def test_the_moment_stays_where_it_was_found(case: Case) -> None:
     moments = [monitor.change_of(monitor.state.alarms[0]) for monitor in (soon, late)]
     assert moments[0] is not None and moments[0] == moments[1]
     assert moments[0].number <= soon.state.alarms[0].number
+
+
+@pytest.mark.parametrize(("face", "since"), [((120, 118, 122), 121), ((60, 58, 62), 111)])
+def test_a_fallen_level_began_when_the_face_moved_about_then(face: tuple[int, int, int], since: int) -> None:
+    """The split of the level is told as 110, +-8; a face that moved at 120 knows better, one at 60 is another story."""
+    monitor = judged(Case("stable"), length=160)
+    monitor.state.alarms = [
+        Alarm("direction", face[2], change=ChangePoint(*face)),
+        Alarm("level", 130, change=ChangePoint(110, 102, 118)),
+    ]
+    status = status_of(monitor)
+    assert (status.state, status.since) == (DriftState.LEVEL_DOWN, since)
 
 
 def test_calibrating_is_a_state_of_its_own() -> None:
