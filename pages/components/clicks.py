@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 _KEPT = "clicks.kept"
 
@@ -21,6 +22,15 @@ def button(label: str, *, key: str, **options: Any) -> bool:
     clicked = key in kept
     kept.discard(key)
     return clicked
+
+
+def place(key: str) -> DeltaGenerator:
+    """Return a place for one button that comes and goes, to be used with ``with`` whether it is there or not.
+
+    Streamlit leaves a button that is gone until the run ends. In a place it does not push its successor aside, so
+    that what a person aims at stays under the pointer; the stylesheet lays one over the other.
+    """
+    return st.container(key=f"place-{key}", width="content")
 
 
 def forget() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -28,13 +28,8 @@ _LINES = {
     "mood": "Mood",
     "camera": "Camera",
 }
-_DECISIONS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "idea": (("Drop", "dropped"), ("Approve", "approved")),
-    "approved": (("Drop", "dropped"),),
-    "dropped": (("Approve", "approved"),),
-    "made": (),
-}
-"""What can be decided about an item in each state: the button, and the state it leads to."""
+_DECISIONS = (("Drop", "dropped", {"idea", "approved"}), ("Approve", "approved", {"idea", "dropped"}))
+"""What can be decided about an item: the button, the state it leads to, and the states in which it is offered."""
 _FRAMINGS = [None, "headshot", "half_body", "full_body"]
 
 
@@ -62,12 +57,11 @@ def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, item:
         st.rerun()
     if busy:
         return
-    for label, status in _DECISIONS[item.status]:
-        access.act(
-            label,
-            partial(_change, space, history.id, item.id, {"status": status}),
-            key=f"plan.item.{label.lower()}",
-        )
+    for label, status, offered in _DECISIONS:
+        with clicks.place(f"plan.item.{status}"):
+            if item.status in offered:
+                change = partial(_change, space, history.id, item.id, {"status": status})
+                access.act(label, change, key=f"plan.item.{label.lower()}")
     if item.status == "dropped":
         return
     label = "Make it again" if item.assets else "Make it now"

@@ -103,22 +103,22 @@ def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, view:
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.segments(looks, key=_LOOK, label="Look")
         st.space("stretch")
-        if view.undecided:
-            access.act(
-                f"Approve {numbers.plural(len(view.undecided), 'idea')}",
-                partial(_approve, space, history.id, view.undecided),
-                key="plan.approve",
-            )
-        if history.anchor is None:
-            if clicks.button("Choose an anchor", type="primary", key="plan.anchor"):
-                state.go("anchors", history.id)
-        elif view.due:
-            access.act(
-                f"Make {numbers.plural(len(view.due), 'approved piece')}",
-                partial(plan_run.start, space, plan, view.due),
-                type="primary",
-                key="plan.make",
-            )
+        approving, making = clicks.place("plan.approve"), clicks.place("plan.make")
+        with making:  # before its left neighbour, which would move
+            _make(space, history, plan, view)
+        with approving:
+            if view.undecided:
+                approve = partial(_approve, space, history.id, view.undecided)
+                access.act(f"Approve {numbers.plural(len(view.undecided), 'idea')}", approve, key="plan.approve")
+
+
+def _make(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: PlanView) -> None:
+    if history.anchor is None:
+        if clicks.button("Choose an anchor", type="primary", key="plan.anchor"):
+            state.go("anchors", history.id)
+    elif view.due:
+        label = f"Make {numbers.plural(len(view.due), 'approved piece')}"
+        access.act(label, partial(plan_run.start, space, plan, view.due), type="primary", key="plan.make")
 
 
 def _approve(space: Workspace, persona: str, items: Sequence[str]) -> None:

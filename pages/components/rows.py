@@ -54,15 +54,15 @@ def show_runs(runs: Sequence[RunRow], store: JobStore) -> None:
 
 
 def _actions(run: RunRow, store: JobStore) -> None:
-    if run.resumable:
-        access.act("Resume", partial(store.resume, run.id), key=f"run.resume.{run.id}")
-    if run.active:
-        access.act("Cancel", partial(store.cancel, run.id), key=f"run.cancel.{run.id}", help=KEPT)
-    if run.persona is None:
-        return
-    page = state.page_of_run(run.kind)
-    if clicks.button("Open", key=f"run.open.{run.id}"):
+    place = clicks.place(f"run.{run.id}")
+    if run.persona is not None and clicks.button("Open", key=f"run.open.{run.id}"):
+        page = state.page_of_run(run.kind)
         state.go(page, run.persona, **({state.RUN: run.id} if page == "generate" else {}))
+    with place:  # filled last: it stands at the left of what is aligned right, and would move
+        if run.resumable:
+            access.act("Resume", partial(store.resume, run.id), key=f"run.resume.{run.id}")
+        elif run.active:
+            access.act("Cancel", partial(store.cancel, run.id), key=f"run.cancel.{run.id}", help=KEPT)
 
 
 def first_persona(page: PageName, why: str, *, simulated: bool) -> None:

@@ -69,25 +69,27 @@ def default_rules(space: Workspace) -> Rules:
 
 
 def _actions(space: Workspace, view: RunView) -> None:
-    if view.active:
-        access.act("Cancel run", partial(space.jobs.cancel, view.job_id), key="generate.cancel", help=rows.KEPT)
-    if view.resumable:
-        _resume(space, view)
+    more = _more_to_spend(view)
+    place = clicks.place("generate.run")
     if clicks.button("New run", key="generate.new"):
         st.query_params[state.RUN] = NEW_RUN
         st.rerun()
+    with place:  # filled last: it stands at the left of what is aligned right, and would move
+        if view.active:
+            access.act("Cancel run", partial(space.jobs.cancel, view.job_id), key="generate.cancel", help=rows.KEPT)
+        elif view.resumable:
+            go_on = partial(space.jobs.resume, view.job_id, overrides=more)
+            access.act("Resume", go_on, type="primary", key="generate.resume")
 
 
-def _resume(space: Workspace, view: RunView) -> None:
-    """Offer to go on; a run that stopped at its budget asks for another limit first."""
-    overrides = {}
-    if view.paused and not view.simulated:
-        limit = st.number_input(
-            "New limit (US$)", min_value=0.0, value=view.budget_usd, step=0.5, format="%.2f", key="generate.more"
-        )
-        overrides = {"budget.per_run": limit}
-    work = partial(space.jobs.resume, view.job_id, overrides=overrides)
-    access.act("Resume", work, type="primary", key="generate.resume")
+def _more_to_spend(view: RunView) -> dict[str, float | None]:
+    """Ask for another limit if the run stopped at its budget, and return it as what the configuration is to say."""
+    if not view.paused or view.simulated:
+        return {}
+    limit = st.number_input(
+        "New limit (US$)", min_value=0.0, value=view.budget_usd, step=0.5, format="%.2f", key="generate.more"
+    )
+    return {"budget.per_run": limit}
 
 
 def _facts(view: RunView) -> None:

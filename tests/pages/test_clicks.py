@@ -18,7 +18,7 @@ def _page() -> None:
 
 
 def _saved(at: AppTest) -> int:
-    return at.session_state["saved"] if "saved" in at.session_state else 0
+    return int(at.session_state.get("saved", 0))
 
 
 def test_a_click_is_acted_on_once() -> None:

@@ -16,7 +16,7 @@ from personalab_core.jobs import GenerateAnchorsParams, Job, JobStore, Workspace
 from personalab_core.jobs.worker import run_job
 from personalab_core.schemas import Character
 from tests.support.dashboard import STEP_MS, DashboardServer
-from tests.support.journeys import heading, open_settled
+from tests.support.journeys import heading, open_settled, watch_places
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -100,6 +100,7 @@ def test_a_run_outlives_reload_tab_and_server(page: Page, serve: Serve, ready: P
 def test_a_cancelled_run_is_resumed_from_where_it_was(page: Page, serve: Serve, ready: Path) -> None:
     from playwright.sync_api import expect
 
+    places = watch_places(page, "Resume|Cancel run|New run")
     start_run(page, serve(ready).address, N_TO_CANCEL)
     expect(page.get_by_role("img", name=re.compile("Noor Haddad, attempt")).first).to_be_visible(timeout=STEP_MS)
     page.get_by_role("button", name="Cancel run").click()
@@ -111,6 +112,7 @@ def test_a_cancelled_run_is_resumed_from_where_it_was(page: Page, serve: Serve, 
     heading(page, re.compile(f"^\\d+ of {N_TO_CANCEL}\\sassets accepted\\.$"))
     after = ended(page, jobs)
     assert (after.state, after.done, after.run) == ("done", N_TO_CANCEL, 2)
+    assert {name: len(seen) for name, seen in places().items()} == {"Resume": 1, "Cancel run": 1, "New run": 1}
 
 
 def test_an_idle_page_sends_nothing(page: Page, typical_server: DashboardServer) -> None:
