@@ -1,7 +1,7 @@
 """Soft-focus places behind a person, painted small and enlarged: the blur of a fast lens costs nothing that way."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -13,13 +13,19 @@ from personalab_core.simulation.scene import Scene
 _W, _H = 96, 120
 
 
+@lru_cache(maxsize=1)
+def _unit_grid() -> tuple[FloatArray, FloatArray]:
+    """Column and row of every texel in [0, 1]; never written to."""
+    yy, xx = np.mgrid[0:_H, 0:_W].astype(F32)
+    return (xx + F32(0.5)) / _W, (yy + F32(0.5)) / _H
+
+
 class _Plate:
     """A small float RGB picture (display values) with a unit coordinate grid: x, y in [0, 1], y down."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
-        yy, xx = np.mgrid[0:_H, 0:_W].astype(F32)
-        self.x, self.y = (xx + F32(0.5)) / _W, (yy + F32(0.5)) / _H
+        self.x, self.y = _unit_grid()
         self.image: FloatArray = np.zeros((_H, _W, 3), F32)
 
     def gradient(self, *stops: tuple[float, tuple[float, float, float]]) -> None:

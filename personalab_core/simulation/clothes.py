@@ -103,7 +103,8 @@ def _neckline(outfit: Outfit, x: FloatArray) -> FloatArray:
 
 def _paint_torso(skin: FloatArray, outfit: Outfit, points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Linear albedo (n, n, 3) and the mask of what is covered by cloth."""
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    # Side by side, or every step below would pick its numbers one by one.
+    x, y, z = (np.ascontiguousarray(points[..., axis]) for axis in range(3))
     n = len(points)
     edge = np.where(z > -6, _neckline(outfit, x), F32(-11.8 if outfit.cut == TURTLENECK else -14.6))
     cloth = smoothstep(0.38, -0.38, y - edge)

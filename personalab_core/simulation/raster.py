@@ -34,6 +34,13 @@ def _corners(a: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatAr
     return a[:-1, :-1], a[:-1, 1:], a[1:, 1:], a[1:, :-1]
 
 
+def _touching(corners: tuple[FloatArray, ...], size: int) -> NDArray[np.bool_]:
+    """Which quads reach between 0 and `size`, from the coordinates of their corners."""
+    a, b, c, d = corners
+    reach = np.maximum(np.maximum(a, b), np.maximum(c, d)) >= 0
+    return np.asarray(reach & (np.minimum(np.minimum(a, b), np.minimum(c, d)) < size))
+
+
 def _median(values: FloatArray) -> FloatArray:
     """`np.median` without its wrappers, which take longer than these few values do."""
     flat = values.ravel()
@@ -63,9 +70,8 @@ def rasterise(
     facing = area if back else -area
     # Quads that straddle the outline are kept, or it would be jagged by whole quads.
     visible = facing > -0.25 * _median(np.abs(area))
-    for (a, b, c, d), size in ((xs, x1 - x0), (ys, y1 - y0)):
-        visible &= np.maximum(np.maximum(a, b), np.maximum(c, d)) >= 0
-        visible &= np.minimum(np.minimum(a, b), np.minimum(c, d)) < size
+    if sx.min() < x0 + 0.5 or sy.min() < y0 + 0.5 or sx.max() >= x1 or sy.max() >= y1:
+        visible &= _touching(xs, x1 - x0) & _touching(ys, y1 - y0)
     rows, columns = np.nonzero(visible)
     if len(rows) == 0:
         return None
