@@ -1,7 +1,8 @@
 """Measure the bundled face pack on people it never saw: `python -m benchmarks.simface_pack`.
 
 Everything goes through InsightFace's `FaceAnalysis`. Prints a table with the targets, misses included, and writes JSON;
-`--update-card` also puts both into the pack's model card. About five minutes on one core.
+`--update-card` also puts both into the pack's model card. Exit code 1 if a target is missed. About six minutes on one
+core.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ FRAMINGS = ("headshot", "half_body", "full_body")
 FRONTAL_YAW_DEG = 25.0
 MIN_FOUND_SHARE = 0.5
 """Points and recognition of a pack that finds fewer faces (one trained for a trial) are not measured."""
+TIMED_CALLS = 20
+"""Of which the fastest counts."""
 ACCEPTED_COSINES = (0.374, 0.55)
 """Cosine at the default composite threshold with a usual geometric error, and the threshold itself."""
 
@@ -61,7 +64,7 @@ def analyse(pack: Path, share: float) -> tuple[list[Finding], float]:
 
     Returns:
         The findings, and the CPU milliseconds of one `get()` on product-sized headshots: the median over the pictures
-        of the best of five calls each (NaN without any).
+        of the best of `TIMED_CALLS` calls each (NaN without any).
     """
     app = load_pack(pack)
     renderer = PortraitRenderer(4)
@@ -76,8 +79,8 @@ def analyse(pack: Path, share: float) -> tuple[list[Finding], float]:
         blur = HEAVY_BLURS[number % len(HEAVY_BLURS)] if with_negatives else None
         findings.append(measure_face(app, shot, rendering.image, rendering.faces[0], blur=blur))
         if shot.purpose == "product" and shot.scene.framing == "headshot":
-            # The best of a few calls: a busy neighbour on the machine makes CPU time longer, never shorter.
-            times_ms.append(min(_cpu_ms(lambda image=rendering.image: app.get(image)) for _ in range(5)))
+            # The best of some calls: a busy neighbour on the machine makes CPU time longer, never shorter.
+            times_ms.append(min(_cpu_ms(lambda image=rendering.image: app.get(image)) for _ in range(TIMED_CALLS)))
     return findings, float(np.median(times_ms)) if times_ms else float("nan")
 
 
@@ -266,7 +269,12 @@ def checks_of(findings: list[Finding], get_ms: float, pack_bytes: int) -> tuple[
     else:
         checks.append(Check("points and recognition", "", "not measured: too few faces were found", met=False))
     checks.append(
-        Check("get(), one face, 768 x 960, one thread, best of 5", "< 12 ms CPU", f"{get_ms:.1f} ms", get_ms < 12)
+        Check(
+            f"get(), one face, 768 x 960, one thread, best of {TIMED_CALLS}",
+            "< 12 ms CPU",
+            f"{get_ms:.1f} ms",
+            get_ms < 12,
+        )
     )
     checks.append(Check("files together", "<= 4 MB", f"{pack_bytes / 1e6:.2f} MB", pack_bytes <= 4_000_000))
     return checks, details
@@ -297,8 +305,8 @@ def update_card(pack: Path, report: dict[str, Any], text: str) -> None:
     (pack / "MODEL.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    """Command line."""
+def main() -> int:
+    """Command line; 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, default=data_path("models", "simface"))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/simface_pack.json"))
@@ -320,7 +328,8 @@ def main() -> None:
     print(table(checks))
     if arguments.update_card:
         update_card(arguments.pack, report, table(checks))
+    return 1 if any(c.met is False for c in checks) else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
