@@ -115,7 +115,8 @@ class FaceRuntime:
         Raises:
             InputError: The array is of another shape or type.
         """
-        faces, crops = self.sight(image_bgr, *self.find(image_bgr))
+        _check_image(image_bgr)
+        faces, crops = self.sight(image_bgr, *self._finder.glance(image_bgr))
         known = [
             face if crop is None else _recognised(face, crop, self._recogniser)
             for face, crop in zip(faces, crops, strict=True)
@@ -134,7 +135,7 @@ class FaceRuntime:
     def find_near(self, image_bgr: npt.NDArray[np.uint8], box: Array) -> tuple[Array, Array]:
         """Return the face in place of an earlier ``box``, as :meth:`find` does; none if it is not there.
 
-        Only the surroundings of the box are searched, at a tenth of the cost of 320 px.
+        Only the surroundings of the box are searched, at a third of the cost of a glance.
         """
         return self._finder.find_near(image_bgr, box)
 
@@ -325,6 +326,8 @@ def _session_options(n_threads: int) -> Any:
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads share a layer in ever smaller blocks, so that none waits long for one that was held up (4 % of the time).
+    options.add_session_config_entry("session.dynamic_block_base", "4")
     return options
 
 
