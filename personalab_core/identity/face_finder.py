@@ -31,8 +31,8 @@ _GLANCES_PX = ((0.6, (160, 256)), (0.8, (192, 256)), (1.0, (224, 224)))
 CLEAR_AT_A_GLANCE_PX = 48.0
 CONFIDENT_AT_A_GLANCE = 0.75
 """A single face of this smaller side in detector pixels, found with this confidence, needs no closer look. Measured on
-rendered headshots: key points off by 3.4 instead of 3.1 % of the eye distance, by 5.2 % in 95 % of them either way; of 192
-pictures neither the genuine nor the impostor similarities move by more than .005, and no two are told apart worse."""
+rendered headshots: key points off by 3.4 instead of 3.1 % of the eye distance, by 5.2 % in 95 % of them either way; of
+192 pictures neither genuine nor impostor similarities move by more than .005, and no two are told apart worse."""
 
 _MIN_ON_DETECTOR_PX = 8
 
