@@ -164,7 +164,7 @@ def _sentences(
         return "The example personas are being made.", f"Nothing for you to do.{left} {words.GOES_ON}"
     parts = _clauses([*urgent, *others])
     parts += _steady([h.first_name for h, state in others if not state.clause], first=not parts)
-    return _answer(urgent, n), f"{', '.join(parts)}." if parts else ""
+    return _answer(urgent, n, so_far=any(h.behind for h, _ in others)), f"{', '.join(parts)}." if parts else ""
 
 
 _PLURAL = {"has": "have", "is": "are", "scores": "score"}
@@ -193,9 +193,10 @@ def _steady(names: Sequence[str], *, first: bool) -> list[str]:
     return [f"{many if first else many.lower()} are the same person as their anchors"]
 
 
-def _answer(urgent: Sequence[tuple[PersonaHistory, Condition]], n: int) -> str:
+def _answer(urgent: Sequence[tuple[PersonaHistory, Condition]], n: int, *, so_far: bool) -> str:
+    """Return who needs a person; ``so_far`` where records of somebody are still to be judged."""
     if not urgent:
-        return "Nobody needs you." if n > 1 else "Nothing needs you."
+        return f"{'Nobody' if n > 1 else 'Nothing'} needs you{' so far' if so_far else ''}."
     first = urgent[0][0].first_name
     of = numbers.spelled(n).lower()
     if len(urgent) == 1:

@@ -10,6 +10,7 @@ from personalab_core.schemas import Character, Decision
 from personalab_core.views.conditions import condition_of
 from personalab_core.views.drift import DriftFilter, build_drift_view
 from personalab_core.views.drift_points import DriftPoints
+from personalab_core.views.overview import build_overview_view
 from personalab_core.views.records import Records
 from tests.support.workspace_builder import NOW, WorkspaceBuilder
 
@@ -42,6 +43,12 @@ def test_there_is_no_verdict_before_all_records_are_judged(tmp_path: Path) -> No
         None,
         f"0 of {n} records of Ines are judged so far.",
     )
+
+
+def test_the_overview_promises_nothing_of_who_is_not_judged(tmp_path: Path) -> None:
+    records, character = drifted(WorkspaceBuilder(tmp_path))
+    view = build_overview_view([records.history(character)], [], now=NOW, zone=UTC)
+    assert (view.answer, view.detail) == ("Nothing needs you so far.", "Ines is still being judged.")
 
 
 def test_the_same_records_have_their_verdict_once_they_are_judged(tmp_path: Path) -> None:
