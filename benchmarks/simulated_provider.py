@@ -1,9 +1,15 @@
 """Is the simulated provider as good, and as bad, as it claims to be: `python -m benchmarks.simulated_provider`.
 
 Runs the real loop (anchors, attempts, patches, bundled face pack) over simulated personas in a temporary workspace and
-prints targets beside measurements, misses included; exit code 1 if one is missed. Four minutes on one core per seed:
-every seed draws other people, other scenes for them and other slips and faults. The intervals beside the measurements
-say what other people would have given: 95 % of bootstrap samples of personas and of strangers lie within.
+prints targets beside measurements, misses included; exit code 1 if one is missed. Three minutes on one core per seed:
+every seed draws other people, slips and faults. The intervals beside the measurements say what other people would have
+given: 95 % of bootstrap samples of personas and of strangers lie within.
+
+The three default seeds, fixed before any was run, gave: median cosine .655, .619, .632; different personas .346, .353,
+.380 (intervals .324-.404 in all, so the target of .35 is MISSED and not by chance alone); first attempts refused 37.5,
+32.8, 32.8 %; assets accepted 90.1, 94.8, 92.7 %. Neither more spread in what words leave open about colouring and sex
+nor less foreign colouring in a slip lowers the percentile of different personas.
+
 `--curve` instead prints the cosine similarity for each slip: what the constants of `llm/simulated_slip.py` are
 chosen from.
 """
@@ -351,7 +357,7 @@ def main() -> int:
     parser.add_argument("--assets", type=int, default=8, help="per persona")
     parser.add_argument("--strangers", type=int, default=96, help="people with anchors, the personas among them")
     parser.add_argument("--size-px", type=int, default=640, help="long side of the pictures")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11], help="one population of people each")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13], help="one population of people each")
     parser.add_argument("--json", type=Path, help="write the checks there, too")
     parser.add_argument("--curve", action="store_true", help="cosine per slip instead")
     options = parser.parse_args()
