@@ -145,7 +145,7 @@ def retell(told: Sequence[Told], n: int = N_ORDERS) -> list[Retold]:
 def misses(retold: Sequence[Retold]) -> list[str]:
     """Return in words what falls short of what the monitor promises."""
     found = [
-        f"{r.story.name}: {r.share_right:.0%} right, at least {r.least:.0%} expected"
+        f"{r.story.name}: {100 * r.share_right:.0f} % right, at least {100 * r.least:.0f} % expected"
         for r in retold
         if r.share_right < r.least
     ]
@@ -165,8 +165,8 @@ def table_of_orders(retold: Sequence[Retold]) -> Table:
                 r.story.name,
                 str(len(r.heard)),
                 str(len(r.heard) - len(r.judged)),
-                f"{r.share_right:.0%}",
-                f"{r.least:.0%}",
+                f"{100 * r.share_right:.0f} %",
+                f"{100 * r.least:.0f} %",
                 f"{r.delay:.0f}" if alarmed and r.story.states != STEADY else "–",
                 f"{np.median(r.errors):.0f}, {np.percentile(r.errors, 90):.0f}" if r.errors else "–",
             )
