@@ -17,7 +17,7 @@ ACCESS = {"editors": ["ann@example.com", "@studio.example"], "viewers": ["@examp
 # What only looks. A new method of a store is refused to viewers unless somebody adds it here.
 LOOKING = {
     JobStore: {"log_path", "get", "list", "reconcile", "events", "calls", "spending"},
-    PersonaStore: {"list", "problems", "exists", "get"},
+    PersonaStore: {"list", "problems", "exists", "get", "name_of"},
 }
 
 
