@@ -108,7 +108,7 @@ class FaceFollower:
     Attributes:
         analyser: Its steps.
         workers: Threads that recognise; one of them is the caller's, which decodes and finds before that. More busy
-            threads than cores drive each other out of the caches (a tenth of the work on two cores).
+            threads than cores drive each other out of the caches (up to a tenth of the time where others work, too).
         still: When a face is not looked at again; ``None`` recognises each in every frame.
     """
 
