@@ -21,7 +21,7 @@ from personalab_core.views.drift import (
 )
 from personalab_core.views.history import PersonaHistory, judged_so_far
 from personalab_core.views.report import IdentityReport, build_report, months_of
-from personalab_core.views.report_files import can_write_reports, to_html, to_pdf
+from personalab_core.views.report_files import INSTALL, can_write_pdf, to_html, to_pdf
 
 CHART, PICKED, SIZES, PROVIDERS = "drift.chart", "drift.picked", "drift.sizes", "drift.providers"
 REASON, COMPARED, MONTH = "drift.reason", "drift.compared", "drift.month"
@@ -184,18 +184,21 @@ def show_saving(history: PersonaHistory, _view: DriftView) -> None:
     snippets.section("To hand on", "A month's report says what was made, how stable it was, and how that was measured.")
     months = {month.name: month for month in months_of(history)}
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        if months and can_write_reports():
+        if months:
             chosen = months[st.selectbox("Month", list(months), key=MONTH, width=200)]
             name = f"{history.id}-{chosen.start:%Y-%m}"
 
             def report() -> IdentityReport:
                 return build_report(history, chosen, rooms=space.rooms, now=loaders.now())
 
-            st.download_button("Save report as PDF", lambda: to_pdf(report()), f"{name}.pdf", key="drift.pdf")
+            if can_write_pdf():
+                st.download_button("Save report as PDF", lambda: to_pdf(report()), f"{name}.pdf", key="drift.pdf")
             st.download_button("Save report as HTML", lambda: to_html(report()), f"{name}.html", key="drift.html")
         st.download_button(
             "Save all records as CSV", lambda: timeline_csv(found), f"drift-{history.id}.csv", key="drift.csv"
         )
+    if not can_write_pdf():
+        st.caption(f"The report as PDF needs one more package: {INSTALL}")
 
 
 def explain(_history: PersonaHistory, view: DriftView) -> None:

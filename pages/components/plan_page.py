@@ -89,13 +89,13 @@ def _head(space: Workspace, history: PersonaHistory, view: PlanView | None, prob
     if view:
         snippets.head(page, view.answer, view.detail, simulated=view.simulated, picture=history.anchor_picture)
     elif problem:
-        snippets.head(page, "The plan cannot be read.", problem, simulated=space.config.simulated)
+        snippets.head(page, "The plan cannot be read.", problem, simulated=space.config.simulates("text"))
         snippets.block(
             snippets.note("Nothing is lost.", "Mend the file, or make a new plan; this one is kept under plans/.")
         )
     else:
         why = "Ideas come from the text provider, fit the persona's pillars and place, and repeat no earlier ones."
-        snippets.head(page, f"{history.first_name} has no plan yet.", why, simulated=space.config.simulated)
+        snippets.head(page, f"{history.first_name} has no plan yet.", why, simulated=space.config.simulates("text"))
 
 
 def _actions(space: Workspace, history: PersonaHistory, plan: ContentPlan, view: PlanView) -> None:

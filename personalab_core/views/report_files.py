@@ -50,9 +50,9 @@ LOST_LETTERS = (
 )
 
 
-def can_write_reports() -> bool:
-    """Return whether the extra ``report`` is installed."""
-    return all(find_spec(name) is not None for name in ("jinja2", "fpdf"))
+def can_write_pdf() -> bool:
+    """Return whether fpdf2, of the extra ``report``, is installed."""
+    return find_spec("fpdf") is not None
 
 
 def write_report(report: IdentityReport, folder: Path, *, stem: str) -> tuple[Path, Path | None]:

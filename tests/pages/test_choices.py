@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -240,3 +241,14 @@ def test_a_bad_file_is_a_sentence(open_page: OpenPage, mara: WorkspaceBuilder) -
     assert not at.exception
     assert "harbour.png is not a picture" in at.error[0].value
     assert "Nothing was stored" in at.error[0].value
+
+
+def test_without_the_pdf_library_the_report_is_still_there_as_html(
+    open_page: OpenPage, typical_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    at = open_page("drift", typical_root, persona="ines")
+    offered = [button.proto.label for button in at.get("download_button")]
+    assert "Save report as HTML" in offered
+    assert "Save report as PDF" not in offered
+    assert any("pip install" in caption.value for caption in at.caption)
