@@ -16,6 +16,7 @@ import contextlib
 import io
 import os
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -171,18 +172,19 @@ def compare_decisions(n: int) -> float:
     return sum(alike.values()) / n
 
 
-def main() -> None:
+def main() -> int:
+    """Run, print, and say by the exit code whether the target is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--pictures", type=int, default=300)
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", message="`estimate` is deprecated", category=FutureWarning)
-    if arguments.rounds:
-        compare_speed(arguments.rounds)
+    ratio = compare_speed(arguments.rounds) if arguments.rounds else None
     if arguments.pictures:
         share = compare_decisions(arguments.pictures)
         print(f"  {share:.1%} decided alike")
+    return 1 if ratio is not None and ratio < TARGET_RATIO else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
