@@ -192,11 +192,10 @@ def show_saving(history: PersonaHistory, _view: DriftView) -> None:
                 return build_report(history, chosen, rooms=space.rooms, now=loaders.now())
 
             if can_write_pdf():
-                st.download_button("Save report as PDF", lambda: to_pdf(report()), f"{name}.pdf", key="drift.pdf")
-            st.download_button("Save report as HTML", lambda: to_html(report()), f"{name}.html", key="drift.html")
-        st.download_button(
-            "Save all records as CSV", lambda: timeline_csv(found), f"drift-{history.id}.csv", key="drift.csv"
-        )
+                clicks.download("Save report as PDF", lambda: to_pdf(report()), f"{name}.pdf", key="drift.pdf")
+            clicks.download("Save report as HTML", lambda: to_html(report()), f"{name}.html", key="drift.html")
+        file_name = f"drift-{history.id}.csv"
+        clicks.download("Save all records as CSV", lambda: timeline_csv(found), file_name, key="drift.csv")
     if not can_write_pdf():
         st.caption(f"The report as PDF needs one more package: {INSTALL}")
 

@@ -6,6 +6,7 @@ returns ``True`` in one run only. A click that is kept is found by the run that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -22,6 +23,17 @@ def button(label: str, *, key: str, **options: Any) -> bool:
     clicked = key in kept
     kept.discard(key)
     return clicked
+
+
+def download(
+    label: str, data: str | bytes | Callable[[], str | bytes], file_name: str, *, key: str, mime: str | None = None
+) -> None:
+    """Show a button that saves a file; what is callable is called when it is clicked.
+
+    The page is not drawn again for it: Streamlit withdraws what an older drawing offered, and on a slow machine that
+    comes before the file is made.
+    """
+    st.download_button(label, data, file_name, mime, key=key, on_click="ignore")
 
 
 def place(key: str) -> DeltaGenerator:

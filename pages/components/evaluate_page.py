@@ -84,7 +84,7 @@ def _actions(
     if job and job.resumable:
         access.act("Resume", partial(space.jobs.resume, job.id), key="evaluate.resume")
     if evaluation.measured:
-        st.download_button(
+        clicks.download(
             "Export CSV",
             scores_csv(rows_of(evaluation.measured)),
             file_name=f"evaluation-{evaluation.id}.csv",

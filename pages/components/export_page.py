@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -191,7 +191,7 @@ def _earlier(past: Sequence[exports.PastExport]) -> None:
                 snippets.block(snippets.decision(one.mark), snippets.named(one.title, one.line))
             with act, st.container(horizontal=True, horizontal_alignment="right"):
                 if one.archive:
-                    st.download_button(
+                    clicks.download(
                         "Download zip",
                         _reader(one.archive),
                         file_name=one.archive.name,
@@ -204,7 +204,7 @@ def _earlier(past: Sequence[exports.PastExport]) -> None:
                     snippets.small(note)
 
 
-def _reader(archive: Path) -> object:
+def _reader(archive: Path) -> Callable[[], bytes]:
     """Return what reads the zip when somebody asks for it, so that the page itself reads none."""
     return archive.read_bytes
 

@@ -133,7 +133,7 @@ class _Form:
     def _actions(self, before: Character) -> None:
         if clicks.button("Duplicate", key="personas.duplicate"):
             open_form(NEW, **{COPY_OF: before.id})
-        st.download_button(
+        clicks.download(
             "Export YAML",
             persona_to_yaml(before).encode(),
             file_name=f"{before.id}.yml",
