@@ -60,6 +60,7 @@ class ImageGenerator:
         self.context = context or derived_context(provider=self.provider, model=model_name, aspect_ratio=aspect_ratio)
         self.transport_retry: TransportRetry = transport_retry or RetryPolicy()
         self._client = client
+        self._seedable = client if isinstance(client, Seedable) else None
         self._clock = clock
         self._timer = timer
 
@@ -149,8 +150,8 @@ class ImageGenerator:
         return studio.make(kinds, frontal_candidates_k=frontal_candidates_k)
 
     def _client_for(self, request: GenerationRequest) -> LLMClient:
-        if request.seed is not None and isinstance(self._client, Seedable):
-            return self._client.with_seed(request.seed)
+        if request.seed is not None and self._seedable is not None:
+            return self._seedable.with_seed(request.seed)
         return self._client
 
     def _route(self, request: GenerationRequest) -> Route[LLMImageResponse]:

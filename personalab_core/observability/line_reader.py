@@ -73,6 +73,7 @@ class LineReader:
         self.path = Path(path)
         self.position = position or Position()
         self.restarted = False
+        self._read_up_to: tuple[int, int, int] | None = None
 
     def new_lines(self) -> Iterator[Line]:
         """Yield the whole lines that came since the last time, in file order.
@@ -86,16 +87,20 @@ class LineReader:
         self.restarted = False
         with workspace_errors("read", self.path):
             try:
+                if _state(self.path.stat()) == self._read_up_to:
+                    return
                 file = self.path.open("rb", buffering=0)
             except FileNotFoundError:
                 self._start_anew_unless_new()
                 return
             with file:
-                self._find_place(file)
+                status = os.fstat(file.fileno())
+                self._find_place(file, status)
                 yield from self._lines(file)
+                self._read_up_to = _state(status)
 
-    def _find_place(self, file: FileIO) -> None:
-        status, known = os.fstat(file.fileno()), self.position
+    def _find_place(self, file: FileIO, status: os.stat_result) -> None:
+        known = self.position
         same_file = known.inode in (0, status.st_ino) and status.st_size >= known.offset
         if not same_file or self._before(file, known) != known.last_bytes:
             self._start_anew_unless_new()
@@ -124,3 +129,8 @@ class LineReader:
             if whole:
                 self.position = Position(offset, number, self.position.inode, (whole[-1] + b"\n")[-64:])
             carried = carried_on
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes whenever a file is replaced, appended to or written over."""
+    return status.st_ino, status.st_size, status.st_mtime_ns

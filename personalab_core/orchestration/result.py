@@ -43,7 +43,8 @@ class GenerationResult:
     @property
     def final_score(self) -> float | None:
         """Composite score in [0, 1] of :attr:`best_attempt`; ``None`` if nothing was measured."""
-        return self.best_attempt.scores.composite if self.best_attempt else None
+        best = self.best_attempt
+        return best.scores.composite if best else None
 
     @property
     def final_attempt(self) -> int:

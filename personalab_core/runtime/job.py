@@ -121,9 +121,10 @@ class JobResult(Contract):
             "final_attempt": result.final_attempt,
         }
         if isinstance(result, VideoResult):
-            records = tuple(attempt.record for attempt in result.attempts)
-            return cls(**common, video_path=str(result.video_path) if result.video_path else None, attempts=records)
-        return cls(**common, image_path=str(result.image_path) if result.image_path else None, attempts=result.attempts)
+            records, made = tuple(attempt.record for attempt in result.attempts), result.video_path
+            return cls(**common, video_path=str(made) if made else None, attempts=records)
+        made = result.image_path
+        return cls(**common, image_path=str(made) if made else None, attempts=result.attempts)
 
     @classmethod
     def failed(cls, job: JobSpec, error: BaseException) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -23,6 +23,9 @@ from personalab_core.runtime.concurrency import Slots, Tokens
 from personalab_core.runtime.measuring import MeasuringPool
 
 T = TypeVar("T")
+
+Beside = Callable[[Callable[[], T]], Awaitable[T]]
+"""Does blocking work in a thread beside the event loop."""
 
 
 class GeneratesAsync(Protocol):
@@ -56,15 +59,15 @@ class Batch:
 
     Attributes:
         stop: Asked between steps; ``True`` ends every job with the attempt under way.
-        file_threads: Read and write the workspace's files.
+        file_thread: Reads and writes records, and stores pictures.
     """
 
     stop: ShouldStop
-    file_threads: Executor
+    file_thread: Executor
 
     async def with_files(self, work: Callable[[], T]) -> T:
         """Return what ``work`` gives, which reads or writes files, without blocking the event loop."""
-        return await in_thread(work, self.file_threads)
+        return await in_thread(work, self.file_thread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Lane:
         while not isinstance(step := run.step, Done):
             match step:
                 case Generate():
-                    await self._generate(run, step, batch)
+                    await self._generate(run, step, batch, batch.with_files)
                 case Measure():
                     await self._measure_picture(run, step, batch)
                 case _:
@@ -111,7 +114,7 @@ class Lane:
             match step:
                 case Generate():
                     measured = None
-                    await self._generate(run, step, batch)
+                    await self._generate(run, step, batch, in_thread)
                 case Measure():
                     measured = await self._measure_video(run, step, batch)
                 case _:
@@ -119,7 +122,7 @@ class Lane:
         end = run.result()
         return VideoResult(end.persona, end.asset_id, end.outcome, end.sentence, tuple(attempts), end.output_dir)
 
-    async def _generate(self, run: AssetRun, step: Generate, batch: Batch) -> None:
+    async def _generate(self, run: AssetRun, step: Generate, batch: Batch, stored: Beside[None]) -> None:
         if batch.stop():
             run.cancel()
             return
@@ -128,7 +131,7 @@ class Lane:
             call = await self.retry_policy.call_async(
                 partial(self._call, request, batch), on_retry=partial(self._retried, run), should_stop=batch.stop
             )
-            await batch.with_files(partial(run.called, call, stop=batch.stop()))
+            await stored(partial(run.called, call, stop=batch.stop()))
 
     async def _call(self, request: GenerationRequest, batch: Batch) -> GenerationResponse:
         async with self.limits.at(self.provider):
@@ -158,4 +161,4 @@ class Lane:
             measure_s = self.workbench.timer() - started
             output_dir, stopping = self.workbench.output_dir, batch.stop()
             take = partial(take_video, run, found, output_dir=output_dir, measure_s=measure_s, stop=stopping)
-            return await batch.with_files(take)
+            return await in_thread(take)

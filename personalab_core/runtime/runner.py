@@ -37,10 +37,6 @@ from personalab_core.schemas import GenerationContext
 
 T = TypeVar("T")
 
-N_FILE_THREADS = 4
-"""Threads that write a batch's files. Lines of one file take turns, so more of them wait for each other, not for the
-disk: with one per job, 100 jobs at once took twice as many switches between threads (``runner_makespan.py``)."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -236,8 +232,10 @@ class AsyncRunner:
             InputError: Two jobs have one id.
         """
         check_job_ids(jobs)
-        with ThreadPoolExecutor(N_FILE_THREADS, thread_name_prefix="files") as file_threads:
-            batch = Batch(should_stop or never, file_threads)
+        # One: lines of one file take turns, and a picture takes some 50 ms. Four cost 2 ms of CPU a job more, all of it
+        # for handing the interpreter back and forth (``benchmarks/runner_makespan.py``).
+        with ThreadPoolExecutor(1, thread_name_prefix="files") as file_thread:
+            batch = Batch(should_stop or never, file_thread)
             async with contextlib.aclosing(self._stream(jobs, batch)) as stream:
                 async for done in stream:
                     yield done

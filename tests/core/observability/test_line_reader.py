@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,23 @@ def test_a_file_that_was_replaced_is_read_anew(path: Path, replacement: bytes) -
     path.write_bytes(replacement.replace(b"two", b"TWO"))
     assert read(reader) == replacement.replace(b"two", b"TWO").splitlines()
     assert reader.restarted
+
+
+def test_a_file_as_long_as_before_but_written_over_is_read_anew(path: Path) -> None:
+    path.write_bytes(b"one\ntwo\n")
+    reader = LineReader(path)
+    read(reader)
+    path.write_bytes(b"one\nTWO\n")
+    os.utime(path, ns=(1, 1))  # else it may happen within one tick of the file system's clock
+    assert (read(reader), reader.restarted) == ([b"one", b"TWO"], True)
+
+
+def test_a_file_in_which_nothing_happened_is_not_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(b"one\n")
+    reader = LineReader(path)
+    read(reader)
+    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("it was opened"))
+    assert (read(reader), reader.restarted) == ([], False)
 
 
 def test_a_file_that_was_removed_is_empty_again(path: Path) -> None:

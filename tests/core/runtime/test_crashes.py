@@ -22,7 +22,7 @@ from tests.support.loop_fakes import PERSONA
 
 N_KILLS_PER_VENDOR = 25
 N_JOBS = 160
-LATEST_STEP = 120
+LATEST_STEP = 85
 """Of the connections made and files of the workspace opened until the kill: about five attempts."""
 LATEST_S = 0.06
 """After the first new submission."""

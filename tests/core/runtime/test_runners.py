@@ -11,7 +11,6 @@ import pytest
 from personalab_core.errors import ConfigError, InputError
 from personalab_core.orchestration import AttemptFinished, Event
 from personalab_core.runtime import InProcessPool, JobDone, SyncRunner, compute_config_hash
-from personalab_core.runtime.runner import N_FILE_THREADS
 from personalab_core.schemas import AssetOutcome, EvaluationResult, MeasurementStatus, Reason
 from tests.support.batch import PROMPT, PictureEvaluator, SeededClient, async_runner, essence, jobs
 from tests.support.fakes import FakeLLMClient, tiny_png
@@ -43,7 +42,7 @@ def test_results_come_in_the_order_of_the_jobs_and_name_them(bench: LoopBench) -
     assert all(record.context.job_id == record.asset_id for record in records)
 
 
-def test_records_are_written_by_a_few_threads_that_end_with_the_batch(bench: LoopBench) -> None:
+def test_records_are_written_by_one_thread_that_ends_with_the_batch(bench: LoopBench) -> None:
     writers: set[threading.Thread] = set()
 
     def note(event: Event) -> None:
@@ -52,7 +51,7 @@ def test_records_are_written_by_a_few_threads_that_end_with_the_batch(bench: Loo
 
     async_runner(bench, max_concurrent_jobs=12, on_event=note).run(jobs(24))
     assert threading.main_thread() not in writers, "the event loop waits for no disk"
-    assert 1 <= len(writers) <= N_FILE_THREADS
+    assert len(writers) == 1, "lines of one file take turns"
     assert not any(thread.is_alive() for thread in writers)
 
 
