@@ -63,6 +63,7 @@ $(BIN)/python:
 
 $(VENV)/.app: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) -e '.[eval]'
+	@$(BIN)/python -m compileall -q personalab_core
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app
