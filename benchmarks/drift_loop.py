@@ -30,7 +30,7 @@ from benchmarks.drift_stories import AFTER, BEFORE, STEADY, STORIES, Loop, Story
 from personalab_core.identity.drift.sentences import explanation, headline
 from personalab_core.identity.drift.watch import Drift
 
-SEEDS = (101, 102)
+SEEDS = (101, 102, 103)
 N_ORDERS = 15
 """Other orders of each story of a seed."""
 RECORDS_PER_FALSE_ALARM = 750

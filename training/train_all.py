@@ -1,8 +1,8 @@
 """The whole pack from nothing: `python -m training.train_all --work DIR`.
 
-Renders the set, trains the four nets (two jobs at a time, one thread each), exports them into the model pack and runs
-the benchmark that fills in its card. What it takes on two cores stands in `training/README.md`. Called again after an
-interruption, it goes on behind the last stage that was finished.
+Renders the set, trains the four nets (two jobs at a time, one thread each), exports them into the model pack,
+spreads people over its embedding and runs the benchmark that fills in its card. What it takes on two cores stands
+in `training/README.md`. Called again after an interruption, it goes on behind the last stage that was finished.
 
 `--steps 2 --people 40 --share .02 --pack DIR` runs every stage in minutes, to see that the command works: such a pack
 finds nothing.
@@ -155,6 +155,8 @@ def main() -> None:
     render(arguments.work, extent)
     train(arguments.work, extent)
     export_pack(arguments.work, arguments.pack)
+    if not extent.is_trial:  # such a pack finds no face to learn from
+        _run("training.spread", "--pack", arguments.pack, log=arguments.work / "spread.log")
     measure(arguments.work, arguments.pack, extent.share)
     minutes = (time.monotonic() - start) / 60
     print(f"{minutes:.0f} minutes" + (f", more than the {PROMISED_MIN:.0f} promised" if minutes > PROMISED_MIN else ""))

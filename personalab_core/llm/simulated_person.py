@@ -19,14 +19,18 @@ SIBLING_GEOMETRY_EPS = 0.12
 SIBLING_APPEARANCE_EPS = 0.05
 
 _DESCRIBES = re.compile(r"\b(?:hair|eyes|skin|complexion|woman|man|female|male|person|year[s-])", re.I)
+_LOOKS = re.compile(r"\b(?:hair|eyes|skin|complexion|year[s-])", re.I)
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 
 
 def subject_of(text: str) -> str:
-    """Return what a prompt says of the person: in its first line about one, what follows the colon, if any."""
+    """Return what a prompt says of the person: its first line about one, without the label before a colon, if any."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     line = next((line for line in lines if _DESCRIBES.search(line)), " ".join(lines))
-    return " ".join(line.split(":", 1)[-1].split()).rstrip(".")
+    label, colon, rest = line.partition(":")
+    # Not every colon ends a label: "a man with red hair; distinctive features: a scar".
+    is_labelled = colon and not _LOOKS.search(label)
+    return " ".join((rest if is_labelled else line).split()).rstrip(".")
 
 
 def person_from_text(text: str) -> tuple[SimulatedIdentity, Style]:

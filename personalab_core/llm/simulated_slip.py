@@ -23,7 +23,7 @@ from personalab_core.simulation.identity import LIMIT, MASCULINE_OFFSETS
 # Calibrated with `python -m benchmarks.simulated_provider`, which states targets and results.
 SLIP_MEAN: Mapping[Framing, float] = {"headshot": 0.59, "half_body": 0.61, "full_body": 0.63}
 SLIP_SD = 0.09
-LAPSE_RATE: Mapping[Framing, float] = {"headshot": 0.17, "half_body": 0.21, "full_body": 0.26}
+LAPSE_RATE: Mapping[Framing, float] = {"headshot": 0.15, "half_body": 0.19, "full_body": 0.24}
 """Probability that a picture lapses instead."""
 
 LAPSE_RANGE = (0.84, 0.97)

@@ -15,6 +15,12 @@ def test_the_subject_is_what_follows_the_colon_of_its_line() -> None:
     assert subject_of(prompt) == DANI
 
 
+def test_a_colon_within_the_description_ends_no_label() -> None:
+    said = "a 57-year-old man with red hair; distinctive features: a scar"
+    assert subject_of(said) == said
+    assert subject_of(f"One person: {said}.") == said
+
+
 def test_one_description_is_one_person_whatever_the_picture() -> None:
     first = person_from_text(f"A headshot of one person: {DANI}.\nFacing the camera.")
     second = person_from_text(f"A full-body photo of the person in the reference picture: {DANI}.\nOn a beach.")
