@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from personalab_core.identity.face_recognisers import Recognisers, Recognition
 from personalab_core.identity.facts import Array, Face, FaceFacts
 from personalab_core.identity.frame_extractor import ExtractedFrame
 from personalab_core.identity.frame_grid import Grid
@@ -31,6 +30,10 @@ MAX_SCENE_CHANGE = 12.0
 """Mean change of grey levels (of 255) between two frames from which it may be another shot; not calibrated."""
 RECOGNISED_EVERY_S = 2.0
 """The longest time a look at a face is carried over."""
+MOST_WAITING = 16
+"""Most frames that wait for their faces; the more, the more faces are recognised at once."""
+MOST_WAITING_BYTES = 200_000_000
+"""What waiting frames may fill, but for ``workers + 2`` of them, which always may wait: six in 4K fill so much."""
 
 _NO_BOXES, _NO_POINTS = np.empty((0, 5), np.float32), np.empty((0, 5, 2), np.float32)
 
@@ -55,8 +58,8 @@ class StagedAnalyser(Protocol):
         """Return faces not recognised yet, and what to recognise each by."""
         ...
 
-    def recognise(self, face: Face, aligned: Picture) -> Face:
-        """Return the face with its embedding."""
+    def recognise(self, faces: Sequence[Face], aligned: Sequence[Picture]) -> tuple[Face, ...]:
+        """Return the faces with their embeddings."""
         ...
 
 
@@ -88,6 +91,7 @@ class Look:
         whole: Whether the whole frame was searched, or is as it was when it was searched last.
         direct: Whether this very frame was searched whole and every face recognised in it, as in a single picture.
         carried: Faces whose embedding is that of an earlier frame, since nothing has moved there.
+        found: Boxes and points of the whole frame, if it was searched after the faces were looked at.
     """
 
     frame: ExtractedFrame
@@ -95,6 +99,7 @@ class Look:
     whole: bool
     direct: bool
     carried: tuple[Face, ...] = ()
+    found: tuple[Array, Array] | None = None
 
     def is_carried(self, face: Face | None) -> bool:
         """Return whether the embedding of a face is that of an earlier frame."""
@@ -107,8 +112,7 @@ class FaceFollower:
 
     Attributes:
         analyser: Its steps.
-        workers: Threads that recognise; one of them is the caller's, which decodes and finds before that. More busy
-            threads than cores drive each other out of the caches (up to a tenth of the time where others work, too).
+        workers: Threads that recognise; one of them is the caller's, which decodes and finds before that.
         still: When a face is not looked at again; ``None`` recognises each in every frame.
     """
 
@@ -120,19 +124,23 @@ class FaceFollower:
     _sighted: tuple[_Sighting, ...] = field(default=(), init=False)
 
     def looks(self, frames: Iterable[ExtractedFrame]) -> Iterator[Look]:
-        """Yield each frame with its faces, in order; at most ``workers + 4`` frames are held in memory."""
+        """Yield each frame with its faces, in order.
+
+        At most ``MOST_WAITING`` frames and two more are held in memory, and fewer if they are large.
+        """
         waiting: deque[_Pending] = deque()
-        with ThreadPoolExecutor(max(1, self.workers - 1), thread_name_prefix="recognise") as pool:
-            try:
-                for frame in frames:
-                    waiting.append(self._begin(frame, pool))
-                    if len(waiting) > self.workers + 2:
-                        yield _oldest(waiting)
-                while waiting:
-                    yield _oldest(waiting)
-            finally:
-                for pending in waiting:
-                    pending.cancel()
+        with Recognisers(self.analyser, self.workers) as recognisers:
+            for frame in frames:
+                waiting.append(self._begin(frame, recognisers))
+                while waiting and (waiting[0].is_ready() or len(waiting) > self._most_waiting(frame)):
+                    yield _oldest(waiting, recognisers)
+            while waiting:
+                yield _oldest(waiting, recognisers)
+
+    def _most_waiting(self, frame: ExtractedFrame) -> int:
+        """Return how many frames like this one may wait for their faces."""
+        held = MOST_WAITING_BYTES // (frame.image.nbytes + frame.luma.nbytes)
+        return max(self.workers + 2, min(MOST_WAITING, held))
 
     def search(self, look: Look) -> Look:
         """Return a look after the whole frame was searched, too; the same faces if no other is there."""
@@ -140,19 +148,22 @@ class FaceFollower:
         if len(found[0]) == len(look.facts.faces) and all(
             any(_centre_inside(box, face.box) for face in look.facts.faces) for box in found[0]
         ):
-            return replace(look, whole=True)
+            return replace(look, whole=True, found=found)
         return self._direct(look.frame, *found)
 
     def look_again(self, look: Look) -> Look:
         """Return a look at the same frame as if it were a single picture."""
-        return self._direct(look.frame, *self.analyser.find(look.frame.image))
+        return self._direct(look.frame, *(look.found or self.analyser.find(look.frame.image)))
 
     def _direct(self, frame: ExtractedFrame, boxes: Array, points: Array) -> Look:
         faces, crops = self.analyser.sight(frame.image, boxes, points)
-        known = [f if crop is None else self.analyser.recognise(f, crop) for f, crop in zip(faces, crops, strict=True)]
+        known = [
+            face if crop is None else self.analyser.recognise([face], [crop])[0]
+            for face, crop in zip(faces, crops, strict=True)
+        ]
         return Look(frame, _facts(known, frame.image), whole=True, direct=True)
 
-    def _begin(self, frame: ExtractedFrame, pool: ThreadPoolExecutor) -> _Pending:
+    def _begin(self, frame: ExtractedFrame, recognisers: Recognisers) -> _Pending:
         time_s, grid = frame.position.time_s, Grid.of(frame.luma)
         held = [replace(seen, carried=True) for seen in self._sighted if self._holds(seen, grid, time_s)]
         found = None if self._must_search(grid, time_s) else self._near(frame.image, held)
@@ -164,7 +175,7 @@ class FaceFollower:
         new = [not any(seen.is_at(box) for seen in held) for box in found[0]]
         faces, crops = self.analyser.sight(frame.image, found[0][new], found[1][new])
         sighted = [
-            _Sighting(face, None if crop is None else _Recognition(self.analyser, face, crop, pool), time_s, grid)
+            _Sighting(face, None if crop is None else recognisers.add(face, crop), time_s, grid)
             for face, crop in zip(faces, crops, strict=True)
         ]
         self._sighted = (*held, *sighted)
@@ -203,40 +214,12 @@ class FaceFollower:
         return (boxes, points) if _apart([*boxes, *(seen.face.box for seen in held)]) else None
 
 
-class _Recognition:
-    """The recognition of one face, by a thread of the pool, or by the caller's if that comes first."""
-
-    def __init__(self, analyser: StagedAnalyser, face: Face, aligned: Picture, pool: Executor) -> None:
-        self._recognise = partial(analyser.recognise, face, aligned)
-        self._future = pool.submit(self._recognise)
-        self._taken_over: Face | None = None
-
-    def is_done(self) -> bool:
-        """Return whether the face is known already, or nobody will recognise it any more."""
-        return self._future.done()
-
-    def take_over(self) -> bool:
-        """Recognise the face here, unless another thread has begun to; return whether that was done."""
-        if self._future.done() or not self._future.cancel():
-            return False
-        self._taken_over = self._recognise()
-        return True
-
-    def cancel(self) -> None:
-        """Do not begin it any more."""
-        self._future.cancel()
-
-    def result(self) -> Face:
-        """Return the recognised face, once it is."""
-        return self._taken_over or self._future.result()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sighting:
     """A face that was looked at: what is known of it, and the frame in which it was recognised."""
 
     face: Face
-    recognition: _Recognition | None
+    recognition: Recognition | None
     time_s: float
     grid: Grid
     carried: bool = False
@@ -263,26 +246,16 @@ class _Pending:
         """Return whether all faces are recognised."""
         return all(seen.recognition is None or seen.recognition.is_done() for seen in self.sightings)
 
-    def take_over(self) -> bool:
-        """Recognise a face here that no other thread has begun with; return whether there was one."""
-        return any(seen.recognition is not None and seen.recognition.take_over() for seen in self.sightings)
-
     def look(self) -> Look:
         """Return the look, once all faces are recognised."""
         faces = [seen.done() for seen in self.sightings]
         carried = tuple(face for face, seen in zip(faces, self.sightings, strict=True) if seen.carried)
         return Look(self.frame, _facts(faces, self.frame.image), self.whole, self.direct, carried)
 
-    def cancel(self) -> None:
-        """Recognise none of the faces any more."""
-        for seen in self.sightings:
-            if seen.recognition is not None:
-                seen.recognition.cancel()
 
-
-def _oldest(waiting: deque[_Pending]) -> Look:
+def _oldest(waiting: deque[_Pending], recognisers: Recognisers) -> Look:
     """Return the look at the frame that waits longest; until it is ready, recognise the latest faces here."""
-    while not waiting[0].is_ready() and any(pending.take_over() for pending in reversed(waiting)):
+    while not waiting[0].is_ready() and recognisers.help():
         pass
     return waiting.popleft().look()
 

@@ -237,11 +237,15 @@ class _Pass:
     """Decodes a container once and counts on the way."""
 
     def __init__(self, container: InputContainer) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._container = container
         self._stream = _pictures_of(container)[0]
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = min(MAX_DECODER_THREADS, available_threads())
         self._pixel_aspect = _pixel_aspect(self._stream)
+        # One for all frames: each opened for its own would start threads of its own, too (3 ms).
+        self._reformatter = VideoReformatter()
         self._times_s: list[float] = []
         self._broken = False
         self.stated_duration_s = container.duration / 1_000_000 if container.duration else None
@@ -273,7 +277,9 @@ class _Pass:
 
     def bgr(self, frame: VideoFrame) -> Picture:
         """Return a frame as (H, W, 3) uint8 BGR, upright, its pixels square."""
-        return self._upright(frame, np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+        return self._upright(
+            frame, np.asarray(self._reformatter.reformat(frame, format="bgr24").to_ndarray(), np.uint8)
+        )
 
     def luma(self, frame: VideoFrame, image: Picture) -> Picture:
         """Return the grey levels of a frame: the decoder's own if it has them in 8 bits, else those of ``image``."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
-from personalab_core.identity.face_follower import FaceFollower, Look, StillFaces
+from personalab_core.identity import face_follower
+from personalab_core.identity.face_follower import MOST_WAITING, FaceFollower, Look, StillFaces
 from personalab_core.identity.facts import Array, Face
 from personalab_core.identity.frame_extractor import ExtractedFrame
 from personalab_core.schemas.video import SampledFrame
@@ -49,10 +52,10 @@ class SquareFinder:
         crops = tuple(image_bgr[int(b[1]) : int(b[3]), int(b[0]) : int(b[2])].copy() for b in boxes)
         return faces, crops
 
-    def recognise(self, face: Face, aligned: Picture) -> Face:
-        brightness = int(aligned[0, 0, 0])
-        self.recognised.append(brightness)
-        return replace(face, embedding=unit(brightness, 100, 1))
+    def recognise(self, faces: Sequence[Face], aligned: Sequence[Picture]) -> tuple[Face, ...]:
+        levels = [int(crop[0, 0, 0]) for crop in aligned]
+        self.recognised.extend(levels)
+        return tuple(replace(face, embedding=unit(it, 100, 1)) for face, it in zip(faces, levels, strict=True))
 
     @staticmethod
     def _squares(places: list[tuple[int, int]]) -> tuple[Array, Array]:
@@ -87,11 +90,11 @@ def test_the_callers_thread_recognises_too_while_it_would_wait() -> None:
     helped, caller = threading.Event(), threading.current_thread()
 
     class Waiting(SquareFinder):
-        def recognise(self, face: Face, aligned: Picture) -> Face:
+        def recognise(self, faces: Sequence[Face], aligned: Sequence[Picture]) -> tuple[Face, ...]:
             if threading.current_thread() is caller:
                 helped.set()
             assert helped.wait(timeout=30)
-            return super().recognise(face, aligned)
+            return super().recognise(faces, aligned)
 
     finder = Waiting()
     seen = looks(finder, [picture((LEFT, 60 + i)) for i in range(12)])
@@ -193,7 +196,28 @@ def test_a_consumer_who_stops_early_leaves_nothing_behind() -> None:
     )
     first = next(iter(FaceFollower(finder, workers=2).looks(frames)))
     assert first.frame.position.index == 0
-    assert next(frames).position.index <= 6
+    assert next(frames).position.index <= MOST_WAITING + 1
+
+
+@pytest.mark.parametrize(("room_bytes", "read_before_help"), [(200_000_000, 16), (4 * 640_000, 4), (1, 4)])
+def test_so_many_frames_wait_before_the_caller_recognises_and_fewer_large_ones(
+    monkeypatch: pytest.MonkeyPatch, room_bytes: int, read_before_help: int
+) -> None:
+    """Frames of 400 x 400 take 640 kB with their grey levels; two workers may always have four waiting."""
+    monkeypatch.setattr(face_follower, "MOST_WAITING_BYTES", room_bytes)
+    helped, caller = threading.Event(), threading.current_thread()
+    helped_at: list[int] = []
+
+    class Waiting(SquareFinder):
+        def recognise(self, faces: Sequence[Face], aligned: Sequence[Picture]) -> tuple[Face, ...]:
+            if threading.current_thread() is caller:
+                helped_at.append(self.frame)
+                helped.set()
+            assert helped.wait(timeout=30)
+            return super().recognise(faces, aligned)
+
+    assert len(looks(Waiting(), [picture((LEFT, 60 + i)) for i in range(20)])) == 20
+    assert helped_at[0] == read_before_help
 
 
 def test_a_look_says_whether_it_is_as_good_as_at_a_single_picture() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,11 @@ class HastyAnalyser:
         faces = tuple(replace(make_face(box=BOX[0, :4]), points5=p, embedding=None) for p in points)
         return faces, tuple(image_bgr for _ in points)
 
-    def recognise(self, face: Face, aligned: Picture) -> Face:
+    def recognise(self, faces: Sequence[Face], aligned: Sequence[Picture]) -> tuple[Face, ...]:
+        return tuple(self._recognised(face, crop) for face, crop in zip(faces, aligned, strict=True))
+
+    @staticmethod
+    def _recognised(face: Face, aligned: Picture) -> Face:
         hasty = QUICK_ERROR if face.points5 is not None and face.points5.any() else 0.0
         similarity = int(aligned[0, 0, 0]) / 100 + hasty
         return replace(face, embedding=unit(similarity, np.sqrt(1 - similarity**2), 0))
