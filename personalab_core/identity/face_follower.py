@@ -32,8 +32,8 @@ RECOGNISED_EVERY_S = 2.0
 """The longest time a look at a face is carried over."""
 MOST_WAITING = 16
 """Most frames that wait for their faces; the more, the more faces are recognised at once."""
-MOST_WAITING_BYTES = 200_000_000
-"""What waiting frames may fill, but for ``workers + 2`` of them, which always may wait: six in 4K fill so much."""
+MOST_WAITING_BYTES = 150_000_000
+"""What waiting frames may fill, but for ``workers + 2`` of them, which always may wait: four in 4K fill so much."""
 
 _NO_BOXES, _NO_POINTS = np.empty((0, 5), np.float32), np.empty((0, 5, 2), np.float32)
 
