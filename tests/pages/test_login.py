@@ -49,6 +49,8 @@ def test_who_logs_in_decides_what_can_be_done(page: Page, typical_root: Path, tm
             start = page.get_by_role("button", name=re.compile("^Generate 4? ?picture|^Generate \\d"))
             expect(start).to_be_disabled(timeout=STEP_MS)
             page.get_by_role("button", name="Log out").click()
+            # The page may ask for a login before the browser has been sent to where its cookie is taken away.
+            page.wait_for_url(f"{address}/", timeout=STEP_MS)
             heading(page, "Personalab is for invited people.")
             assert page.request.get(address_of_a_picture).status == 403
 
